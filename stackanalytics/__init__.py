@@ -1,0 +1,1 @@
+"""OpenStack notifications on Parquet: events, timings, usage and meters."""

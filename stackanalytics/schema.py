@@ -1,0 +1,141 @@
+"""The field dictionary: every column of every table and answer, defined once.
+
+A quantity has the same name, type, unit and meaning wherever it occurs. Instants end in ``_at``,
+durations in ``_s`` (seconds), flags begin with ``is_``.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+import polars as pl
+import pyarrow as pa
+
+INSTANT = pa.timestamp("us", "UTC")
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One column: its name, Arrow type, meaning and, where it has one, its unit."""
+
+    name: str
+    type: pa.DataType
+    meaning: str
+    unit: str | None = None
+
+
+def _dictionary(*fields: Field) -> Mapping[str, Field]:
+    return MappingProxyType({field.name: field for field in fields})
+
+
+FIELDS = _dictionary(
+    # a notification: what identifies it
+    Field("id", pa.int64(), "number of the notification, unique in the lake, growing with landing"),
+    Field("generated_at", INSTANT, "when the service made the notification, by its own clock"),
+    Field("instance", pa.string(), "uuid of the nova instance it is about"),
+    Field("request_id", pa.string(), "id of the API request that caused it, with its req- prefix"),
+    Field("message_id", pa.string(), "id that the sender gave the message"),
+    Field("deployment", pa.string(), "name of the region or cell that it came from"),
+    Field("exchange", pa.string(), "exchange of the sending service: nova, glance, cinder …"),
+    Field("event_type", pa.string(), "event type as sent"),
+    Field("operation", pa.string(), "event type without .start, .end or .error, in its legacy spelling"),
+    Field("phase", pa.string(), "start, end or error"),
+    Field("format", pa.string(), "legacy or versioned"),
+    Field("routing_key", pa.string(), "topic and priority, such as notifications.info"),
+    Field("priority", pa.string(), "priority in upper case: INFO, ERROR …"),
+    Field("publisher_id", pa.string(), "sender as given"),
+    Field("service", pa.string(), "the sender before its first . or :"),
+    Field("host", pa.string(), "the sender after its first . or :"),
+    # who and what
+    Field("tenant", pa.string(), "project that owns the thing, else the project of the caller"),
+    Field("user", pa.string(), "user who owns the thing, else the caller"),
+    Field("resource", pa.string(), "uuid of the thing it is about: instance, image, volume, port …"),
+    Field("state", pa.string(), "state of the instance"),
+    Field("old_state", pa.string(), "state before"),
+    Field("task", pa.string(), "new task state"),
+    Field("old_task", pa.string(), "task state before"),
+    # the thing
+    Field("image_type", pa.int32(), "bits of the image: 1 base, 2 snapshot, 0x10 linux, 0x20 windows …"),
+    Field("os_architecture", pa.string(), "architecture from the image metadata"),
+    Field("os_distro", pa.string(), "distribution from the image metadata"),
+    Field("os_version", pa.string(), "version of the distribution from the image metadata"),
+    Field("rax_options", pa.string(), "option bits from the image metadata"),
+    Field("instance_type", pa.string(), "name of the flavor"),
+    Field("instance_type_id", pa.string(), "internal id of the flavor"),
+    Field("instance_flavor_id", pa.string(), "public id of the flavor"),
+    Field("memory_mb", pa.int64(), "memory of the flavor", "MiB"),
+    Field("vcpus", pa.int64(), "virtual processors of the flavor"),
+    Field("root_gb", pa.int64(), "root disk of the flavor", "GiB"),
+    Field("ephemeral_gb", pa.int64(), "ephemeral disk of the flavor", "GiB"),
+    Field("launched_at", INSTANT, "when the instance was launched"),
+    Field("deleted_at", INSTANT, "when the thing was deleted"),
+    Field("terminated_at", INSTANT, "when the instance was terminated"),
+    Field("audit_period_beginning", INSTANT, "begin of the audit period"),
+    Field("audit_period_ending", INSTANT, "end of the audit period"),
+    Field("message", pa.string(), "text of the outcome"),
+    Field("bandwidth_public_out", pa.int64(), "traffic sent to the public network", "B"),
+    Field("status", pa.string(), "status of an image, a volume, a port …"),
+    Field("size", pa.int64(), "size of the thing, in the unit of its service (image: B, volume: GiB)"),
+    Field("created_at", INSTANT, "when the thing was created"),
+    Field("landed_at", INSTANT, "when it was written into the lake"),
+    Field("is_conflict", pa.bool_(), "another message with the same id and other content came before it"),
+    Field("body", pa.string(), "the body as received, secrets redacted"),
+    # a dead letter
+    Field("key", pa.string(), "hash of the bytes"),
+    Field("origin", pa.string(), "file or queue that it came from, with the line"),
+    Field("reason", pa.string(), "why it could not be landed"),
+    Field("content", pa.binary(), "the bytes as received, secrets redacted"),
+    Field("date", pa.date32(), "day (UTC) that the table is partitioned by"),
+    # answers
+    Field("timing_state", pa.string(), "'.' start and end known, 'S' only the start, 'E' only the end"),
+    Field("started_at", INSTANT, "when it started"),
+    Field("ended_at", INSTANT, "when it ended"),
+    Field("duration_s", pa.float64(), "time between start and end; negative where clocks disagree", "s"),
+    Field("start_id", pa.int64(), "id of the starting notification"),
+    Field("end_id", pa.int64(), "id of the ending notification"),
+    Field("start_host", pa.string(), "host that sent the start"),
+    Field("end_host", pa.string(), "host that sent the end"),
+    Field("count", pa.int64(), "how many"),
+    Field("min_s", pa.float64(), "shortest duration", "s"),
+    Field("max_s", pa.float64(), "longest duration", "s"),
+    Field("mean_s", pa.float64(), "mean duration", "s"),
+    Field("median_s", pa.float64(), "median duration", "s"),
+    Field("p95_s", pa.float64(), "95th percentile of the durations, interpolated", "s"),
+    Field("lower_s", pa.float64(), "lower bound of a class of durations, included", "s"),
+    Field("upper_s", pa.float64(), "upper bound of a class of durations, excluded", "s"),
+    Field("first_at", INSTANT, "time of the first one"),
+    Field("last_at", INSTANT, "time of the last one"),
+    Field("unfinished", pa.int64(), "starts without an end"),
+    Field("name", pa.string(), "name"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A stored table: its fields in order and what it is partitioned by."""
+
+    name: str
+    fields: tuple[str, ...]
+    partition: str = "date"
+
+    @property
+    def schema(self) -> pa.Schema:
+        """The Arrow schema, partition column last."""
+        return arrow_schema(*self.fields, self.partition)
+
+
+def arrow_schema(*names: str) -> pa.Schema:
+    """Return the Arrow schema of the named fields."""
+    return pa.schema([pa.field(name, FIELDS[name].type) for name in names])
+
+
+def polars_schema(*names: str) -> dict[str, pl.DataType]:
+    """Return the polars dtypes of the named fields."""
+    return dict(pl.DataFrame(arrow_schema(*names).empty_table()).schema)
+
+
+NOTIFICATION_FIELDS = tuple(FIELDS)[: tuple(FIELDS).index("body") + 1]
+
+NOTIFICATIONS = Table("notifications", NOTIFICATION_FIELDS)
+DEAD_LETTERS = Table("dead_letters", ("key", "landed_at", "origin", "reason", "content"))
+TABLES = (NOTIFICATIONS, DEAD_LETTERS)
