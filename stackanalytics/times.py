@@ -32,7 +32,18 @@ def parse(text: str) -> datetime | None:
     nine digits of fraction (cut to microseconds), and ``Z``, ``±hh:mm``, ``±hhmm`` or nothing
     (which means UTC). Surrounding blanks do not matter.
     """
-    found = _TEXT.fullmatch(text.strip())
+    text = text.strip()
+    if text[4:5] == text[7:8] == "-" and text[10:11] in (" ", "T") and text[13:14] == text[16:17] == ":":
+        try:
+            instant = datetime.fromisoformat(text)
+            return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
+        except (ValueError, OverflowError):
+            pass
+    return _parse_uncommon(text)
+
+
+def _parse_uncommon(text: str) -> datetime | None:
+    found = _TEXT.fullmatch(text)
     if found is None:
         return None
     year, month, day, hour, minute, second, fraction, sign, offset_hours, offset_minutes = found.groups()

@@ -1,0 +1,6 @@
+"""The lake: Delta tables that hold, DuckDB that reads them, and the state beside them."""
+
+from stackanalytics.lake.snapshot import Lake, open_lake
+from stackanalytics.lake.writing import DeadLetter, Landed, Notifications, Writer, create_lake
+
+__all__ = ["DeadLetter", "Lake", "Landed", "Notifications", "Writer", "create_lake", "open_lake"]

@@ -1,0 +1,5 @@
+"""Landing: raw messages become rows or dead letters of a lake."""
+
+from stackanalytics.landing.land import Summary, land
+
+__all__ = ["Summary", "land"]

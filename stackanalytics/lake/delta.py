@@ -1,0 +1,226 @@
+"""Delta tables: writing Parquet files, committing them, and reading the log.
+
+Files are written and synced before the log names them, and the log entry is synced before a
+commit returns, so that what was reported as landed survives a crash. Commits are made under
+the lake's lock only.
+"""
+
+import json
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from uuid import uuid4
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from deltalake import CommitProperties, DeltaTable, Transaction
+from deltalake.exceptions import DeltaError, TableNotFoundError
+from deltalake.transaction import AddAction, RemoveAction
+
+from stackanalytics import schema, times
+from stackanalytics.errors import LakeError
+from stackanalytics.lake.lock import sync
+
+ROW_GROUP = 20_000
+PAGE_BYTES = 64 * 1024
+BLOOM_COLUMNS = ("instance", "request_id", "resource", "message_id")
+PLAIN_COLUMNS = ("id", "generated_at", "message_id", "body", "content", "key")
+STATISTICS_COLUMNS = ("id", "generated_at")
+IDS = "stackanalytics.ids"
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """One data file of a table version."""
+
+    path: str
+    day: date
+    rows: int
+    bytes: int
+    first_id: int | None
+    last_id: int | None
+
+    @property
+    def is_clustered(self) -> bool:
+        """Whether compaction wrote the file."""
+        return Path(self.path).name.startswith("clustered-")
+
+
+def create(folder: Path, table: schema.Table) -> None:
+    """Create an empty table below the lake's *folder*, unless it is there."""
+    target = folder / table.name
+    if not DeltaTable.is_deltatable(str(target)):
+        DeltaTable.create(str(target), table.schema, partition_by=[table.partition], mode="ignore")
+        sync_log(target, 0)
+        sync(folder)
+
+
+def open_table(folder: Path, table: schema.Table, version: int | None = None) -> DeltaTable:
+    """Open a table of the lake in *folder*, at its newest or at a given version."""
+    try:
+        return DeltaTable(str(folder / table.name), version=version)
+    except TableNotFoundError:
+        raise LakeError(f"{folder} has no table {table.name!r}: it is not a lake") from None
+    except (DeltaError, OSError) as problem:
+        wanted = "" if version is None else f" at version {version}"
+        raise LakeError(f"table {table.name!r} of {folder} cannot be read{wanted}: {problem}") from problem
+
+
+def files(delta: DeltaTable) -> list[File]:
+    """Return the data files of the table's version, oldest day first."""
+    if not delta.version() and not delta.file_uris():
+        return []
+    root = Path(delta.table_uri.removeprefix("file://"))
+    actions = pa.table(delta.get_add_actions(flatten=True)).to_pylist()
+    found = [
+        File(
+            path=str(root / action["path"]),
+            day=action["partition.date"],
+            rows=action["num_records"],
+            bytes=action["size_bytes"],
+            first_id=action.get("min.id"),
+            last_id=action.get("max.id"),
+        )
+        for action in actions
+    ]
+    return sorted(found, key=lambda file: (file.day, file.first_id or 0, file.path))
+
+
+def newest_version(folder: Path, name: str, at_least: int) -> int:
+    """Return the newest version of a table, known to have the version *at_least*."""
+    log = folder / name / "_delta_log"
+    version = at_least
+    while (log / f"{version + 1:020}.json").exists():
+        version += 1
+    return version
+
+
+def last_id(delta: DeltaTable) -> int:
+    """Return the highest id that any commit gave out."""
+    return delta.transaction_version(IDS) or 0
+
+
+class FileWriter:
+    """Writes one data file of a table; nothing of it counts until it is committed."""
+
+    def __init__(self, root: Path, table: schema.Table, day: date, *, prefix: str = "landed", rows: int) -> None:
+        """Open a file for about *rows* rows of one *day* (a figure for the bloom filters)."""
+        self._path = root / f"date={day.isoformat()}" / f"{prefix}-{uuid4().hex}.parquet"
+        self._day = day
+        self._rows = 0
+        self._bounds: dict[str, tuple[object, object]] = {}
+        self._path.parent.mkdir(exist_ok=True)
+        stored = arrow_schema(table)
+        blooms = {"ndv": min(rows, ROW_GROUP), "fpp": 0.01}
+        self._writer = pq.ParquetWriter(
+            self._path,
+            stored,
+            compression="zstd",
+            compression_level=1,
+            use_dictionary=[name for name in stored.names if name not in PLAIN_COLUMNS],
+            data_page_size=PAGE_BYTES,
+            write_page_index=True,
+            write_statistics=[name for name in stored.names if name not in ("body", "content")],
+            bloom_filter_options={name: blooms for name in BLOOM_COLUMNS if name in stored.names},
+        )
+
+    def write(self, rows: pa.Table) -> None:
+        """Add rows, in the columns of the table without the partition."""
+        self._writer.write_table(rows, row_group_size=ROW_GROUP)
+        self._rows += rows.num_rows
+        for name in STATISTICS_COLUMNS:
+            if name in rows.column_names:
+                span = pc.min_max(rows[name]).as_py()
+                low, high = self._bounds.get(name, (span["min"], span["max"]))
+                self._bounds[name] = (min(low, span["min"]), max(high, span["max"]))
+
+    def close(self) -> AddAction:
+        """Finish and sync the file; return the log's entry for it."""
+        self._writer.close()
+        sync(self._path)
+        sync(self._path.parent)
+        statistics = {
+            "numRecords": self._rows,
+            "minValues": {name: _log_value(low) for name, (low, _) in self._bounds.items()},
+            "maxValues": {name: _log_value(high) for name, (_, high) in self._bounds.items()},
+            "nullCount": dict.fromkeys(self._bounds, 0),
+        }
+        state = self._path.stat()
+        return AddAction(
+            path=f"{self._path.parent.name}/{self._path.name}",
+            size=state.st_size,
+            partition_values={"date": self._day.isoformat()},
+            modification_time=int(state.st_mtime * 1000),
+            data_change=True,
+            stats=json.dumps(statistics),
+        )
+
+    def abandon(self) -> None:
+        """Throw the file away."""
+        self._writer.close()
+        self._path.unlink(missing_ok=True)
+
+
+def write_days(root: Path, table: schema.Table, rows: pa.Table, days: pa.Array) -> list[AddAction]:
+    """Write *rows* as one file for each of their *days*."""
+    actions = []
+    for day in sorted(pc.unique(days).to_pylist()):
+        part = rows if len(pc.unique(days)) == 1 else rows.filter(pc.equal(days, pa.scalar(day, pa.date32())))
+        writer = FileWriter(root, table, day, rows=part.num_rows)
+        writer.write(part)
+        actions.append(writer.close())
+    return actions
+
+
+def commit(
+    delta: DeltaTable,
+    table: schema.Table,
+    add: Sequence[AddAction],
+    *,
+    remove: Iterable[File] = (),
+    highest_id: int | None = None,
+    note: Mapping[str, object],
+) -> None:
+    """Add and remove files in one transaction. The caller holds the lake's lock."""
+    root = Path(delta.table_uri.removeprefix("file://"))
+    removed = [
+        RemoveAction(
+            path=os.path.relpath(file.path, root),
+            data_change=False,
+            deletion_timestamp=times.unix_us(times.now()) // 1000,
+            size=file.bytes,
+            partition_values={"date": file.day.isoformat()},
+        )
+        for file in remove
+    ]
+    ids = None if highest_id is None else [Transaction(IDS, highest_id)]
+    delta.create_write_transaction(
+        [*add, *removed],
+        mode="append",
+        schema=table.schema,
+        partition_by=[table.partition],
+        commit_properties=CommitProperties(custom_metadata=dict(note), app_transactions=ids),
+    )
+    delta.update_incremental()
+    sync_log(root, delta.version())
+
+
+def sync_log(root: Path, version: int) -> None:
+    """Have one entry of the table's log on disk."""
+    log = root / "_delta_log"
+    sync(log / f"{version:020}.json")
+    for pointer in log.glob("_last_checkpoint"):
+        sync(pointer)
+    sync(log)
+
+
+def arrow_schema(table: schema.Table) -> pa.Schema:
+    """Return the schema of a table's files: the partition column is in their folder's name."""
+    return schema.arrow_schema(*table.fields)
+
+
+def _log_value(value: object) -> object:
+    return value if isinstance(value, int) else str(value).replace(" ", "T").replace("+00:00", "Z")

@@ -1,0 +1,70 @@
+"""When two messages are one: their keys and their contents.
+
+The key of a message is its deployment and message id, or its content where it has no id. The
+content leaves out what differs between copies of one message: the context, the id that each
+publishing adds, and the priority and transport that some forms lose.
+"""
+
+import json
+from collections.abc import Mapping
+
+import msgspec
+import xxhash
+
+NOT_CONTENT = frozenset({"_unique_id", "priority", "metadata", "ctxt"})
+
+
+class _Envelope(msgspec.Struct):
+    event_type: msgspec.Raw = msgspec.Raw()
+    publisher_id: msgspec.Raw = msgspec.Raw()
+    timestamp: msgspec.Raw = msgspec.Raw()
+    payload: msgspec.Raw = msgspec.Raw()
+
+
+_decode = msgspec.json.Decoder(_Envelope).decode
+
+
+def content_hash(event_type: str | None, publisher_id: str | None, timestamp: str | None, payload: bytes) -> int:
+    """Hash a content, its payload as received."""
+    head = f"{event_type}\0{publisher_id}\0{timestamp}".encode("utf-8", "replace")
+    return xxhash.xxh3_64_intdigest(payload, xxhash.xxh3_64_intdigest(head))
+
+
+def key_hash(deployment: str, message_id: str | None, content: int) -> int:
+    """Hash the key of a message."""
+    within = f"content {content}" if message_id is None else f"id {message_id}"
+    return xxhash.xxh3_64_intdigest(f"{deployment}\0{within}".encode("utf-8", "replace"))
+
+
+def body_hashes(deployment: str, message_id: str | None, body: str) -> tuple[int, int]:
+    """Return the hashes of the key and the content of a stored notification."""
+    found = _decode(body)
+    texts = [_text(raw) for raw in (found.event_type, found.publisher_id, found.timestamp)]
+    content = content_hash(*texts, bytes(found.payload))
+    return key_hash(deployment, message_id, content), content
+
+
+def is_same(one: str, other: str) -> bool:
+    """Tell whether two bodies have the same content, however they are written."""
+    return _content(_read(one)) == _content(_read(other))
+
+
+def _read(body: str) -> dict[str, object]:
+    # numbers are compared as they are written: some are too large for Python to read
+    read: dict[str, object] = json.loads(body, parse_int=str, parse_float=str)
+    return read
+
+
+def _content(body: Mapping[str, object]) -> dict[str, object]:
+    return {
+        name: value
+        for name, value in body.items()
+        if name not in NOT_CONTENT and not name.startswith("_context_")
+    }
+
+
+def _text(raw: msgspec.Raw) -> str | None:
+    if not bytes(raw):
+        return None
+    value = msgspec.json.decode(raw)
+    return value if isinstance(value, str) else None

@@ -1,0 +1,154 @@
+"""A lake, read: one version of each table, queried with DuckDB."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import duckdb
+import polars as pl
+import pyarrow as pa
+
+from stackanalytics.errors import InputError, LakeError
+from stackanalytics.lake import delta, view
+from stackanalytics.lake.state import State
+from stackanalytics.schema import TABLES, Table
+
+_SETTINGS = (
+    "set global TimeZone = 'UTC'",
+    "set global parquet_metadata_cache = true",
+)
+
+
+class Lake:
+    """A lake at one version of each of its tables.
+
+    Everything that a ``Lake`` answers comes from that version, whatever is landed or compacted
+    meanwhile; :meth:`refresh` gives a ``Lake`` at the newest. It may be used from several threads.
+    """
+
+    def __init__(self, path: Path | str, *, version: Mapping[str, int] | None = None) -> None:
+        """Open the lake in the folder *path*, at its newest version or at a former ``lake.version``."""
+        self.path = Path(path)
+        self.state = State(self.path)
+        wanted = dict(version or {})
+        self._tables = {
+            table.name: delta.open_table(self.path, table, wanted.pop(table.name, None)) for table in TABLES
+        }
+        if wanted:
+            raise InputError(f"no tables {sorted(wanted)} in a lake; it has {sorted(self._tables)}")
+        self.version = {name: opened.version() for name, opened in self._tables.items()}
+        self._engine = self._open_engine()
+
+    def __repr__(self) -> str:
+        """Name the folder and the versions."""
+        return f"Lake({str(self.path)!r}, version={self.version})"
+
+    def __enter__(self) -> Self:
+        """Use the lake in a ``with`` block, which closes it."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close the lake."""
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the query engine; the lake cannot be asked any more."""
+        self._engine.close()
+
+    def refresh(self) -> "Lake":
+        """Return a lake at the newest version: this one, where nothing was landed since."""
+        for name, opened in self._tables.items():
+            newest = delta.newest_version(self.path, name, opened.version())
+            if newest != opened.version():
+                return Lake(self.path)
+        return self
+
+    def sql(self, query: str, parameters: Mapping[str, object] | None = None) -> pl.DataFrame:
+        """Answer a query in DuckDB's SQL.
+
+        Parameters
+        ----------
+        query
+            SQL over the views ``notifications``, ``dead_letters``, ``steps`` and ``timings``.
+        parameters
+            Values for ``$name`` in the query.
+
+        Raises
+        ------
+        InputError
+            If DuckDB does not accept the query.
+        LakeError
+            If the data cannot be read.
+        """
+        with self._engine.cursor() as cursor:
+            try:
+                return cursor.sql(query, params=dict(parameters or {})).pl()
+            except duckdb.IOException as problem:
+                raise LakeError(f"{self.path} cannot be read: {problem}") from problem
+            except duckdb.Error as problem:
+                raise InputError(f"DuckDB does not accept the query: {problem}") from problem
+
+    def deployments(self) -> dict[int, str]:
+        """Return the names of the deployments by id."""
+        return self.state.deployments()
+
+    def files(self, table: str) -> list[delta.File]:
+        """Return the data files of a table at this version."""
+        return delta.files(self._tables[table])
+
+    def _open_engine(self) -> duckdb.DuckDBPyConnection:
+        engine = duckdb.connect()
+        for setting in _SETTINGS:
+            engine.execute(setting)
+        for table in TABLES:
+            engine.execute(_table_view(table, [file.path for file in self.files(table.name)]))
+        for noun in view.NOUNS:
+            engine.execute(noun)
+        return engine
+
+
+def open_lake(path: Path | str, *, version: Mapping[str, int] | None = None) -> Lake:
+    """Open a lake for reading.
+
+    Parameters
+    ----------
+    path
+        The folder that notifications were landed in.
+    version
+        A former ``lake.version``, to see the lake as it was then; None for the newest.
+
+    Raises
+    ------
+    LakeError
+        If the folder holds no lake, or not that version.
+    """
+    if not Path(path).is_dir():
+        raise LakeError(f"no lake at {path}: the folder does not exist. `stackanalytics land … --lake {path}` makes one")
+    return Lake(path, version=version)
+
+
+def _table_view(table: Table, files: list[str]) -> str:
+    columns = ", ".join(f'"{name}"' for name in [*table.fields, table.partition])
+    if files:
+        listed = ", ".join("'" + path.replace("'", "''") + "'" for path in files)
+        source = f"read_parquet([{listed}], hive_partitioning = true, hive_types = {{'date': date}})"
+    else:
+        source = f"(select {', '.join(_empty_column(field) for field in table.schema)} where false)"
+    return f"create view {table.name} as select {columns} from {source}"
+
+
+def _empty_column(field: pa.Field) -> str:
+    names = {
+        pa.int64(): "bigint",
+        pa.int32(): "integer",
+        pa.string(): "varchar",
+        pa.bool_(): "boolean",
+        pa.binary(): "blob",
+        pa.date32(): "date",
+        pa.timestamp("us", "UTC"): "timestamptz",
+        pa.float64(): "double",
+    }
+    return f'cast(null as {names[field.type]}) as "{field.name}"'
