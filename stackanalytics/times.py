@@ -17,6 +17,9 @@ _TEXT = re.compile(
     r" ?(?:Z|z|([+-])(\d{2}):?(\d{2}))?",
     re.ASCII,
 )
+_SEPARATORS = frozenset(" T")
+_NO_ZONE = ("", ".")
+_LONGEST_WITHOUT_ZONE = len("2026-03-02 08:00:17.123468")
 _ACCEPTED = "YYYY-MM-DD, YYYY-MM-DD HH:MM[:SS[.ffffff]] with a blank or a T, with Z, ±hh:mm or nothing (UTC)"
 
 
@@ -32,11 +35,17 @@ def parse(text: str) -> datetime | None:
     nine digits of fraction (cut to microseconds), and ``Z``, ``±hh:mm``, ``±hhmm`` or nothing
     (which means UTC). Surrounding blanks do not matter.
     """
-    text = text.strip()
-    if text[4:5] == text[7:8] == "-" and text[10:11] in (" ", "T") and text[13:14] == text[16:17] == ":":
+    if len(text) == _LONGEST_WITHOUT_ZONE and text[10] in _SEPARATORS:
         try:
-            instant = datetime.fromisoformat(text)
-            return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
+            return datetime.fromisoformat(text + "+00:00")
+        except ValueError:
+            pass
+    text = text.strip()
+    if text[10:11] in _SEPARATORS and text[4:8:3] == "--" and text[13:17:3] == "::":
+        try:
+            if text[19:20] in _NO_ZONE and len(text) <= _LONGEST_WITHOUT_ZONE:
+                return datetime.fromisoformat(text + "+00:00")
+            return datetime.fromisoformat(text).astimezone(UTC)
         except (ValueError, OverflowError):
             pass
     return _parse_uncommon(text)

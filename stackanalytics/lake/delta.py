@@ -30,6 +30,7 @@ BLOOM_COLUMNS = ("instance", "request_id", "resource", "message_id")
 PLAIN_COLUMNS = ("id", "generated_at", "message_id", "body", "content", "key")
 STATISTICS_COLUMNS = ("id", "generated_at")
 IDS = "stackanalytics.ids"
+LANDED, CLUSTERED = "landed", "clustered"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,7 @@ class File:
     @property
     def is_clustered(self) -> bool:
         """Whether compaction wrote the file."""
-        return Path(self.path).name.startswith("clustered-")
+        return Path(self.path).name.startswith(CLUSTERED)
 
 
 def create(folder: Path, table: schema.Table) -> None:
@@ -106,9 +107,11 @@ def last_id(delta: DeltaTable) -> int:
 class FileWriter:
     """Writes one data file of a table; nothing of it counts until it is committed."""
 
-    def __init__(self, root: Path, table: schema.Table, day: date, *, prefix: str = "landed", rows: int) -> None:
+    def __init__(self, root: Path, table: schema.Table, day: date, *, rows: int, is_clustered: bool = False) -> None:
         """Open a file for about *rows* rows of one *day* (a figure for the bloom filters)."""
+        prefix = CLUSTERED if is_clustered else LANDED
         self._path = root / f"date={day.isoformat()}" / f"{prefix}-{uuid4().hex}.parquet"
+        self._is_new_data = not is_clustered
         self._day = day
         self._rows = 0
         self._bounds: dict[str, tuple[object, object]] = {}
@@ -154,7 +157,7 @@ class FileWriter:
             size=state.st_size,
             partition_values={"date": self._day.isoformat()},
             modification_time=int(state.st_mtime * 1000),
-            data_change=True,
+            data_change=self._is_new_data,
             stats=json.dumps(statistics),
         )
 

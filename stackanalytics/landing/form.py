@@ -14,10 +14,10 @@
 import json
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import msgspec
+from msgspec.structs import replace
 
 T = TypeVar("T")
 
@@ -32,8 +32,7 @@ class Unreadable(Exception):
     """A message that is no notification, with the reason in words."""
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(msgspec.Struct, frozen=True):
     """A bare body, and what its transport told beside it."""
 
     body: str
@@ -62,14 +61,14 @@ _keys = msgspec.json.Decoder(_Keys).decode
 _elements = msgspec.json.Decoder(list[msgspec.Raw]).decode
 
 
-def elements(text: str) -> list[str] | None:
-    """Return the texts of the messages in a JSON array; None where the text is one message."""
-    if not text.lstrip().startswith("["):
-        return None
-    found = [bytes(element).decode() for element in _decode(_elements, text)]
-    if len(found) == 2 and found[0].startswith('"'):
-        return None
-    return found
+def elements(text: str) -> list[str]:
+    """Return the texts of the messages in a JSON array; the text itself where it is one message, or broken."""
+    try:
+        found = [bytes(element).decode() for element in _elements(text)]
+    except (msgspec.DecodeError, RecursionError):
+        return [text]
+    is_pair = len(found) == 2 and found[0].startswith('"')
+    return [text] if is_pair or not found else found
 
 
 def open_message(text: str) -> Message:

@@ -11,7 +11,7 @@ _SYSTEMS = {"linux": 0x10, "windows": 0x20, "freebsd": 0x40}
 _DISTRIBUTIONS = {"ubuntu": 0x100, "debian": 0x200, "centos": 0x400, "rhel": 0x800}
 
 
-class Meta(msgspec.Struct):
+class Meta(msgspec.Struct, gc=False):
     """The keys of ``image_meta`` that matter here."""
 
     image_type: str | None = None

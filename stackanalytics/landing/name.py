@@ -87,11 +87,13 @@ def name(event_type: str, is_exception: bool = False) -> Name:
 
 
 @lru_cache(maxsize=10_000)
-def publisher(publisher_id: str) -> tuple[str, str | None]:
+def publisher(publisher_id: str | None) -> tuple[str | None, str | None]:
     """Split a publisher at its first ``.`` or ``:`` into service and host."""
+    if not publisher_id:
+        return None, None
     for place, character in enumerate(publisher_id):
         if character in ".:":
-            return publisher_id[:place], publisher_id[place + 1 :] or None
+            return publisher_id[:place] or None, publisher_id[place + 1 :] or None
     return publisher_id, None
 
 

@@ -10,7 +10,7 @@ code of glance, cinder, neutron, keystone, heat, ironic, magnum and their kin.
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Annotated, Any, TypeAlias
 
 import msgspec
@@ -21,13 +21,13 @@ from stackanalytics.landing import image
 Text: TypeAlias = str | None
 Int: TypeAlias = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)] | None
 Id: TypeAlias = str | int | None
-Object: TypeAlias = Mapping[str, Any]
+Object: TypeAlias = dict[str, Any]
 NOTHING = Raw()
 
 _INTEGER = re.compile(r"[-+]?\d{1,19}(?:\.0*)?", re.ASCII)
 
 
-class Payload(msgspec.Struct):
+class Payload(msgspec.Struct, gc=False):
     """The values of a payload that become columns; times are still text."""
 
     instance_id: Text = None
@@ -73,46 +73,40 @@ class Payload(msgspec.Struct):
 
 
 _decode_nova = msgspec.json.Decoder(Payload).decode
-_NESTED = ("bandwidth", "exception", "args", "instance", "request_spec")
 
 
 def read_payload(raw: Raw, event_type: str) -> Payload:
     """Read the payload of a notification."""
-    if event_type.startswith(("compute.", "scheduler.", "compute_task.")):
-        try:
-            payload = _decode_nova(raw)
-        except (msgspec.DecodeError, RecursionError):
-            return _read_any(raw, event_type)
-        if payload.versioned:
-            return _read_any(raw, event_type)
-        if not payload.instance_uuid or payload.bandwidth or payload.exception:
-            _complete(payload)
-        return payload
-    return _read_any(raw, event_type)
-
-
-def _complete(payload: Payload) -> None:
-    """Find what stands deeper in a legacy payload of nova."""
-    payload.is_exception = bool(payload.exception)
+    if not event_type.startswith(("compute.", "scheduler.", "compute_task.")):
+        return _read_any(raw, event_type)
+    try:
+        payload = _decode_nova(raw)
+    except (msgspec.DecodeError, RecursionError):
+        return _read_any(raw, event_type)
+    if payload.versioned:
+        return _read_any(raw, event_type)
     if payload.bandwidth and bytes(payload.bandwidth) not in (b"{}", b"null"):
-        payload.bandwidth_public_out = integer(_at(load(payload.bandwidth), "public", "bw_out"))
-    payload.instance_uuid = payload.instance_uuid or payload.instance_id
-    if not payload.instance_uuid:
-        nested = {name: load(getattr(payload, name)) for name in _NESTED if getattr(payload, name)}
-        payload.instance_uuid = _nested_instance(nested)
+        payload.bandwidth_public_out = _public_out(load(payload.bandwidth))
+    payload.is_exception = bool(payload.exception)
+    payload.instance_uuid = payload.instance_uuid or payload.instance_id or _deeper_instance(payload)
     payload.resource = payload.instance_uuid
+    return payload
+
+
+def _deeper_instance(payload: Payload) -> Text:
+    nested = {name: getattr(payload, name) for name in ("exception", "args", "instance", "request_spec")}
+    return _nested_instance({name: load(raw) for name, raw in nested.items() if raw})
 
 
 def _read_any(raw: Raw, event_type: str) -> Payload:
     found = load(raw)
-    if not isinstance(found, Mapping):
+    if type(found) is not dict:
         return Payload()
     data = unversioned(found)
-    is_versioned = data is not found
-    word = event_type.partition(".")[0]
     payload = Payload(
-        is_versioned=is_versioned, is_exception=not is_versioned and "exception" in found and "args" in found
+        is_versioned=data is not found, is_exception=data is found and "exception" in found and "args" in found
     )
+    word = event_type.partition(".")[0]
     if word in _NOVA_WORDS or payload.is_exception:
         _read_nova(payload, data, event_type)
     else:
@@ -128,6 +122,16 @@ _SAME = (
     "state old_state new_task_state old_task_state os_type instance_type instance_type_id launched_at deleted_at "
     "terminated_at audit_period_beginning audit_period_ending message status created_at user_id"
 ).split()
+_DEEPER = frozenset(("exception", "instance", "args", "request_spec"))
+_TIMES = frozenset(
+    "launched_at created_at deleted_at terminated_at audit_period_beginning audit_period_ending".split()
+)
+_RESOURCES = {
+    "identity": ("resource_info",),
+    "orchestration": ("stack_identity",),
+    "baremetal": ("uuid",),
+    "dns": ("id", "zone_id"),
+}
 _NUMBERS = "memory_mb vcpus root_gb ephemeral_gb size".split()
 
 
@@ -158,65 +162,75 @@ def _read_nova(payload: Payload, data: Object, event_type: str) -> None:
 
 
 def _read_other(payload: Payload, data: Object, word: str) -> None:
-    inner = _thing(data, word)
-    flat = {**data, **inner}
-    initiator, target = _object(data.get("initiator")), _object(data.get("target"))
-    for name in ("launched_at", "created_at", "deleted_at", "terminated_at", "message"):
-        setattr(payload, name, text(flat.get(name)))
-    payload.audit_period_beginning = text(data.get("audit_period_beginning"))
-    payload.audit_period_ending = text(data.get("audit_period_ending"))
+    flat = {**data, **_thing(data, word)}
+    for name in _TIMES & flat.keys():
+        setattr(payload, name, text(flat[name]))
+    payload.message = text(flat.get("message"))
     payload.status = _first_text(flat, ("status", "state", "outcome"))
     payload.size = integer(flat.get("size"))
     payload.tenant_id = _first_text(flat, ("tenant_id", "project_id", "owner", "owner_id", "tenant"))
-    payload.tenant_id = payload.tenant_id or text(initiator.get("project_id"))
-    payload.user_id = _first_text(flat, ("user_id", "user_identity")) or _first_text(initiator, ("user_id", "id"))
-    payload.request_id = _first_text(data, ("request_id",)) or text(initiator.get("request_id"))
-    payload.event_time = text(data.get("eventTime"))
-    properties = _object(data.get("properties"))
-    payload.instance_uuid = (
-        _first_text(data, ("instance_uuid",)) if word == "hardware" else _nested_instance(data)
-    ) or text(properties.get("instance_uuid"))
+    payload.user_id = _first_text(flat, ("user_id", "user_identity"))
+    payload.request_id = text(data.get("request_id"))
+    payload.instance_uuid = None if word == "hardware" else _nested_instance(data)
+    payload.resource = _resource(flat, word)
+    if "initiator" in data:
+        _read_cadf(payload, data)
     if word == "image":
+        properties = _object(data.get("properties"))
         payload.image_meta = _meta(properties)
         payload.os_type = text(data.get("os_type"))
-    payload.resource = _resource(flat, word) or _first_text(data, ("resource_info",)) or text(target.get("id"))
-    if word == "trove":
+        payload.instance_uuid = payload.instance_uuid or text(properties.get("instance_uuid"))
+    elif word == "trove":
         payload.instance_uuid = text(data.get("nova_instance_id"))
+
+
+def _read_cadf(payload: Payload, data: Object) -> None:
+    """Read what an audit event in CADF, as of keystone and magnum, tells in its own way."""
+    initiator = _object(data["initiator"])
+    payload.tenant_id = payload.tenant_id or text(initiator.get("project_id"))
+    payload.user_id = payload.user_id or _first_text(initiator, ("user_id", "id"))
+    payload.request_id = payload.request_id or text(initiator.get("request_id"))
+    payload.event_time = text(data.get("eventTime"))
+    payload.resource = text(data.get("resource_info")) or text(_at(data, "target", "id"))
 
 
 def _thing(data: Object, word: str) -> Object:
     """Find the object that a payload wraps: ``{"port": {…}}``, or the only one of ``{"ports": […]}``."""
-    if isinstance(data.get(word), Mapping):
+    if type(data.get(word)) is dict:
         return _object(data[word])
     many = data.get(f"{word}s")
-    if isinstance(many, list) and len(many) == 1:
+    if type(many) is list and len(many) == 1:
         return _object(many[0])
-    wrapped = [value for value in data.values() if isinstance(value, Mapping)]
-    return wrapped[0] if len(data) == len(wrapped) == 1 else {}
+    return _object(next(iter(data.values()))) if len(data) == 1 else {}
 
 
 def _resource(flat: Object, word: str) -> Text:
-    own = {"identity": (), "orchestration": ("stack_identity",), "baremetal": ("uuid",), "dns": ("id", "zone_id")}
-    named = own.get(word, (f"{word}_id", "id", "uuid", "cluster_id", "instance_id", "node_uuid", "loadbalancer_id"))
+    named = _RESOURCES.get(word)
+    if named is None:
+        named = (f"{word}_id", "id", "uuid", "cluster_id", "instance_id", "node_uuid", "loadbalancer_id")
     return _first_text(flat, named)
 
 
 def _nested_instance(data: Object) -> Text:
+    return _first_text(data, ("instance_uuid", "instance_id")) or (
+        None if _DEEPER.isdisjoint(data) else _deeper(data)
+    )
+
+
+def _deeper(data: Object) -> Text:
     spec = _object(data.get("request_spec"))
     uuids = spec.get("instance_uuids")
     return (
-        text(data.get("instance_uuid"))
-        or text(data.get("instance_id"))
-        or text(_at(data, "exception", "kwargs", "uuid"))
+        text(_at(data, "exception", "kwargs", "uuid"))
         or text(_at(data, "instance", "uuid"))
         or text(_at(data, "args", "instance", "uuid"))
-        or (text(uuids[0]) if isinstance(uuids, list) and uuids else None)
+        or (text(uuids[0]) if type(uuids) is list and uuids else None)
         or text(_at(spec, "instance_properties", "uuid"))
     )
 
 
 def _public_out(bandwidth: object) -> int | None:
-    if isinstance(bandwidth, list):
+    if type(bandwidth) is list:
         for network in map(unversioned, map(_object, bandwidth)):
             if network.get("network_name") == "public":
                 return integer(network.get("out_bytes"))
@@ -225,9 +239,9 @@ def _public_out(bandwidth: object) -> int | None:
 
 
 def _meta(found: object) -> image.Meta | None:
-    if isinstance(found, list):
-        found = {str(row.get("key")): row.get("value") for row in found if isinstance(row, Mapping)}
-    if not isinstance(found, Mapping):
+    if type(found) is list:
+        found = {str(row.get("key")): row.get("value") for row in found if type(row) is dict}
+    if type(found) is not dict:
         return None
     names = zip(image.Meta.__struct_fields__, image.Meta.__struct_encode_fields__, strict=True)
     return image.Meta(**{name: text(found.get(key)) for name, key in names})
@@ -246,40 +260,41 @@ def _inner(data: Object, name: str) -> Object:
 
 
 def _object(value: object) -> Object:
-    return value if isinstance(value, Mapping) else {}
+    return value if type(value) is dict else {}
 
 
 def _at(value: object, *path: str) -> object:
     for name in path:
-        value = _object(value).get(name)
+        if type(value) is not dict:
+            return None
+        value = value.get(name)
     return value
 
 
 def _first_text(data: Object, names: Iterable[str]) -> Text:
     for name in names:
-        if found := text(data.get(name)):
+        value = data.get(name)
+        if value is not None and (found := text(value)):
             return found
     return None
 
 
 def text(value: object) -> Text:
     """Return a value as text; null for the empty text and for what is neither text nor an integer."""
-    if isinstance(value, str):
-        return value.encode("utf-8", "replace").decode() or None
-    if isinstance(value, int) and not isinstance(value, bool):
+    if type(value) is str:
+        return value or None
+    if type(value) is int:
         return str(value) if -(2**63) <= value < 2**63 else None
     return None
 
 
 def integer(value: object) -> int | None:
     """Return a value as an integer of 64 bits; null for what is none."""
-    if isinstance(value, str) and _INTEGER.fullmatch(value.strip()):
+    if type(value) is str and _INTEGER.fullmatch(value.strip()):
         value = int(value.strip().partition(".")[0])
-    if isinstance(value, float) and value.is_integer():
+    elif type(value) is float and value.is_integer():
         value = int(value)
-    if isinstance(value, int) and not isinstance(value, bool) and -(2**63) <= value < 2**63:
-        return value
-    return None
+    return value if type(value) is int and -(2**63) <= value < 2**63 else None
 
 
 def load(raw: Raw | str) -> Any:
@@ -289,6 +304,17 @@ def load(raw: Raw | str) -> Any:
     except (msgspec.DecodeError, RecursionError):
         pass
     try:
-        return json.loads(bytes(raw) if isinstance(raw, Raw) else raw)
+        return _clean(json.loads(bytes(raw) if isinstance(raw, Raw) else raw))
     except (ValueError, RecursionError):
         return None
+
+
+def _clean(value: Any) -> Any:
+    """Replace what is no character, such as half of a surrogate pair."""
+    if type(value) is str:
+        return value.encode("utf-8", "replace").decode()
+    if type(value) is list:
+        return [_clean(element) for element in value]
+    if type(value) is dict:
+        return {_clean(name): _clean(element) for name, element in value.items()}
+    return value

@@ -19,7 +19,7 @@ from stackanalytics.errors import InputError
 from stackanalytics.sources.chunk import Chunk
 
 STANDARD_INPUT = "-"
-BLOCK_BYTES = 1 << 20
+BLOCK_BYTES = 4 << 20
 MESSAGE_BYTES = 64 << 20
 BOM = b"\xef\xbb\xbf"
 GZIP = b"\x1f\x8b"

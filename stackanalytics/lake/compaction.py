@@ -1,0 +1,133 @@
+"""Compaction: the many small files of a day become few, clustered by instance.
+
+A day is rewritten in one commit under the lake's lock, so that nobody sees half of it; writers
+get their turn between two days. Readers of former versions keep their files until these are
+older than the retention.
+"""
+
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import date
+from itertools import groupby
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+from deltalake import DeltaTable
+
+from stackanalytics.lake import delta
+from stackanalytics.lake.lock import exclusive
+from stackanalytics.schema import DEAD_LETTERS, NOTIFICATIONS, TABLES, Table, arrow_schema
+
+FILE_ROWS = 2_000_000
+SORT_MEMORY = "1GB"
+KEEP_HOURS = 7 * 24
+
+_ORDER = {
+    NOTIFICATIONS.name: "instance nulls last, resource nulls last, generated_at, id",
+    DEAD_LETTERS.name: "landed_at, key",
+}
+
+
+@dataclass(slots=True)
+class Compacted:
+    """What a compaction did."""
+
+    days: int = 0
+    files_before: int = 0
+    files_after: int = 0
+    bytes_before: int = 0
+    bytes_after: int = 0
+    files_deleted: int = 0
+
+
+def compact(
+    folder: Path | str,
+    *,
+    keep_hours: float = KEEP_HOURS,
+    on_progress: Callable[[Compacted], None] | None = None,
+) -> Compacted:
+    """Rewrite the days of a lake that are not in few, clustered files yet.
+
+    Parameters
+    ----------
+    folder
+        Folder of the lake.
+    keep_hours
+        Files that no version within these hours needs are deleted [h].
+    on_progress
+        Called with what is done so far after each day.
+
+    Returns
+    -------
+    Compacted
+        Days rewritten, and their files and bytes before and after.
+    """
+    folder, done = Path(folder), Compacted()
+    for table in TABLES:
+        for day in _days(delta.open_table(folder, table)):
+            with exclusive(folder):
+                _compact_day(folder, table, day, done)
+            if on_progress:
+                on_progress(done)
+        with exclusive(folder):
+            opened = delta.open_table(folder, table)
+            removed = opened.vacuum(keep_hours, dry_run=False, enforce_retention_duration=False)
+            done.files_deleted += len(removed)
+    return done
+
+
+def _days(opened: DeltaTable) -> list[date]:
+    by_day = groupby(delta.files(opened), key=lambda file: file.day)
+    return [day for day, files in by_day if not _is_compact(list(files))]
+
+
+def _is_compact(files: list[delta.File]) -> bool:
+    few = -(-sum(file.rows for file in files) // FILE_ROWS)
+    return len(files) <= few and all(file.is_clustered for file in files)
+
+
+def _compact_day(folder: Path, table: Table, day: date, done: Compacted) -> None:
+    opened = delta.open_table(folder, table)
+    files = [file for file in delta.files(opened) if file.day == day]
+    if _is_compact(files):
+        return  # somebody else did it meanwhile
+    rows = sum(file.rows for file in files)
+    added = []
+    for part in _parts(_sorted(table, files)):
+        writer = delta.FileWriter(folder / table.name, table, day, rows=rows, is_clustered=True)
+        for batch in part:
+            writer.write(pa.Table.from_batches([batch]).cast(arrow_schema(*table.fields)))
+        added.append(writer.close())
+    delta.commit(opened, table, added, remove=files, note={"compacted": day.isoformat()})
+    done.days += 1
+    done.files_before += len(files)
+    done.files_after += len(added)
+    done.bytes_before += sum(file.bytes for file in files)
+    done.bytes_after += sum(action.size for action in added)
+
+
+def _sorted(table: Table, files: list[delta.File]) -> Iterator[pa.RecordBatch]:
+    columns = ", ".join(f'"{name}"' for name in table.fields)
+    query = f"select {columns} from read_parquet($files) order by {_ORDER[table.name]}"
+    with tempfile.TemporaryDirectory(prefix="stackanalytics-") as spill, duckdb.connect() as engine:
+        engine.execute("set global TimeZone = 'UTC'")
+        engine.execute(f"set temp_directory = '{spill}'")
+        engine.execute(f"set memory_limit = '{SORT_MEMORY}'")
+        found = engine.sql(query, params={"files": [file.path for file in files]})
+        yield from found.to_arrow_reader(delta.ROW_GROUP)
+
+
+def _parts(batches: Iterator[pa.RecordBatch]) -> Iterator[Iterator[pa.RecordBatch]]:
+    """Cut a stream of batches into streams of at most ``FILE_ROWS`` rows."""
+    for first in batches:
+        yield _part(first, batches)
+
+
+def _part(batch: pa.RecordBatch, following: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    rows = batch.num_rows
+    yield batch
+    while rows < FILE_ROWS and (batch := next(following, None)) is not None:
+        rows += batch.num_rows
+        yield batch

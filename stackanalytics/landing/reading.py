@@ -1,0 +1,275 @@
+"""Messages to rows of ``notifications``, without the columns that the lake gives itself.
+
+Each message is decoded into two small structures, its body and its payload; the columns are then
+taken from many of them at once, which costs a fraction of building rows.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+from msgspec import Raw, field
+
+from stackanalytics import times
+from stackanalytics.lake import Notifications, identity
+from stackanalytics.lake.writing import GIVEN
+from stackanalytics.landing import image
+from stackanalytics.landing.form import Message, Unreadable
+from stackanalytics.landing.name import Name, name, publisher
+from stackanalytics.landing.payload import NOTHING, Payload, Text, load, read_payload, text
+from stackanalytics.landing.redact import REDACTED, find_secrets, redact
+from stackanalytics.schema import arrow_schema
+
+SCHEMA = arrow_schema(*GIVEN)
+LONG_SECRET = 16
+REMEMBERED = 100_000
+PRIORITIES = frozenset("AUDIT DEBUG INFO WARN ERROR CRITICAL SAMPLE".split())
+
+
+class _Body(msgspec.Struct, gc=False):
+    message_id: Text = None
+    publisher_id: Text = None
+    event_type: Text = None
+    priority: Text = None
+    payload: Raw = NOTHING
+    timestamp: Text = None
+    context_timestamp: Text = field(default=None, name="_context_timestamp")
+    user: Text = field(default=None, name="_context_user")
+    project_id: Text = field(default=None, name="_context_project_id")
+    tenant: Text = field(default=None, name="_context_tenant")
+    auth_token: Raw = field(default=NOTHING, name="_context_auth_token")
+    request_id: Text = field(default=None, name="_context_request_id")
+    user_id: Text = field(default=None, name="_context_user_id")
+    service_catalog: Raw = field(default=NOTHING, name="_context_service_catalog")
+    deleted_at: Text = None
+    # each of these tells of a form that must be opened first
+    oslo_message: Raw = field(default=NOTHING, name="oslo.message")
+    routed_body: Raw = field(default=NOTHING, name="body")
+    listener_context: Raw = field(default=NOTHING, name="ctxt")
+    kafka_context: Raw = field(default=NOTHING, name="_context")
+    metadata: Raw = NOTHING
+
+    @property
+    def is_wrapped(self) -> bool:
+        return bool(
+            self.oslo_message or self.routed_body or self.listener_context or self.kafka_context or self.metadata
+        )
+
+
+class _LooseBody(msgspec.Struct):
+    payload: Raw = NOTHING
+
+
+_decode = msgspec.json.Decoder(_Body).decode
+_decode_loose = msgspec.json.Decoder(_LooseBody).decode
+_TEXTS = {
+    inner: outer
+    for inner, outer in zip(_Body.__struct_fields__, _Body.__struct_encode_fields__, strict=True)
+    if getattr(_Body(), inner) is None
+}
+
+
+class Reading:
+    """Messages read so far, on their way to become columns."""
+
+    def __init__(self, *, deployment: str = "default", exchange: str | None = None) -> None:
+        """Name the deployment and the exchange of messages that do not tell theirs."""
+        self._deployment = deployment
+        self._exchange = exchange
+        self._texts: list[str] = []
+        self._bodies: list[_Body] = []
+        self._payloads: list[Payload] = []
+        self._generated_at: list[datetime] = []
+        self._names: list[Name] = []
+        self._keys: list[int] = []
+        self._contents: list[int] = []
+        self._transports: dict[int, Message] = {}
+
+    def __len__(self) -> int:
+        """How many messages were read."""
+        return len(self._texts)
+
+    def add_bare(self, text: str) -> bool:
+        """Read a bare body; return False where the text is not known to be one.
+
+        Raises
+        ------
+        Unreadable
+            If it is a body, but without an event type or a usable time.
+        """
+        try:
+            body = _decode(text)
+        except (msgspec.DecodeError, RecursionError):
+            return False
+        if body.is_wrapped:
+            return False
+        self._add(body, text, None)
+        return True
+
+    def add(self, message: Message) -> None:
+        """Read an opened message, likewise."""
+        try:
+            body = _decode(message.body)
+        except (msgspec.DecodeError, RecursionError):
+            body = _loose_body(message.body)
+        self._add(body, message.body, message)
+
+    def notifications(self) -> Notifications:
+        """Return the rows, secrets redacted, with the hashes by which they are recognised."""
+        self._redact()
+        columns = self._columns()
+        arrays = [pa.array(columns[name], kind) for name, kind in zip(SCHEMA.names, SCHEMA.types, strict=True)]
+        return Notifications(
+            rows=pa.table(arrays, schema=SCHEMA),
+            keys=np.array(self._keys, dtype=np.uint64),
+            contents=np.array(self._contents, dtype=np.uint64),
+        )
+
+    def _add(self, body: _Body, text: str, transport: Message | None) -> None:
+        event_type = body.event_type
+        if not event_type:
+            raise Unreadable("no event_type")
+        payload = read_payload(body.payload, event_type) if body.payload else Payload()
+        generated_at = _generated_at(body, payload)
+        deployment = self._deployment
+        if transport is not None:
+            self._transports[len(self._texts)] = transport
+            deployment = transport.deployment or deployment
+        content = identity.content_hash(event_type, body.publisher_id, body.timestamp, body.payload)
+        self._contents.append(content)
+        self._keys.append(identity.key_hash(deployment, body.message_id or None, content))
+        self._names.append(name(event_type, payload.is_exception))
+        self._generated_at.append(generated_at)
+        self._bodies.append(body)
+        self._payloads.append(payload)
+        self._texts.append(_without_context_secrets(body, text))
+
+    def _redact(self) -> None:
+        """Redact what stands deeper than in the context; the messages concerned are read once more."""
+        for place in find_secrets(self._texts):
+            again = Reading(deployment=self._deployment, exchange=self._exchange)
+            transport = self._transports.get(place, Message(""))
+            again.add(msgspec.structs.replace(transport, body=redact(self._texts[place])))
+            for mine, read in zip(self._lists(), again._lists(), strict=True):
+                mine[place] = read[0]
+
+    def _lists(self) -> tuple[list[object], ...]:
+        return tuple(value for value in vars(self).values() if isinstance(value, list))
+
+    def _columns(self) -> dict[str, Sequence[object]]:
+        bodies, payloads, names = self._bodies, self._payloads, self._names
+        metas = [payload.image_meta or image.NO_META for payload in payloads]
+        publishers = [publisher(body.publisher_id) for body in bodies]
+        exchanges = self._transported("exchange", [self._exchange or said.exchange for said in names])
+        routing_keys = self._transported("routing_key", [None] * len(bodies))
+        request_ids = [b.request_id or p.request_id or None for b, p in zip(bodies, payloads, strict=True)]
+        return {
+            "generated_at": self._generated_at,
+            "instance": [p.instance_uuid or None for p in payloads],
+            "request_id": self._transported("request_id", request_ids, is_default=True),
+            "message_id": [b.message_id or None for b in bodies],
+            "deployment": self._transported("deployment", [self._deployment] * len(bodies)),
+            "exchange": exchanges,
+            "event_type": [b.event_type for b in bodies],
+            "operation": [said.operation for said in names],
+            "phase": [said.phase for said in names],
+            "format": ["versioned" if p.is_versioned else "legacy" for p in payloads],
+            "routing_key": routing_keys,
+            "priority": [_priority(b.priority, key) for b, key in zip(bodies, routing_keys, strict=True)],
+            "publisher_id": [b.publisher_id or None for b in bodies],
+            "service": [service for service, _ in publishers],
+            "host": [host for _, host in publishers],
+            "tenant": [
+                p.tenant_id or p.project_id or b.project_id or b.tenant or None
+                for b, p in zip(bodies, payloads, strict=True)
+            ],
+            "user": [p.user_id or b.user_id or b.user or None for b, p in zip(bodies, payloads, strict=True)],
+            "resource": [p.resource or None for p in payloads],
+            "state": [p.state or None for p in payloads],
+            "old_state": [p.old_state or None for p in payloads],
+            "task": [p.new_task_state or None for p in payloads],
+            "old_task": [p.old_task_state or None for p in payloads],
+            "image_type": [
+                image.bits(meta, p.os_type) if exchange in ("nova", "glance") else None
+                for meta, p, exchange in zip(metas, payloads, exchanges, strict=True)
+            ],
+            "os_architecture": [meta.usage_architecture or None for meta in metas],
+            "os_distro": [meta.usage_distro or None for meta in metas],
+            "os_version": [meta.usage_version or None for meta in metas],
+            "rax_options": [meta.usage_options or None for meta in metas],
+            "instance_type": [p.instance_type or None for p in payloads],
+            "instance_type_id": [text(p.instance_type_id) for p in payloads],
+            "instance_flavor_id": [text(p.instance_flavor_id) for p in payloads],
+            "memory_mb": [p.memory_mb for p in payloads],
+            "vcpus": [p.vcpus for p in payloads],
+            "root_gb": [p.root_gb for p in payloads],
+            "ephemeral_gb": [p.ephemeral_gb for p in payloads],
+            "launched_at": _instants([p.launched_at for p in payloads]),
+            "deleted_at": _instants([p.deleted_at or b.deleted_at for b, p in zip(bodies, payloads, strict=True)]),
+            "terminated_at": _instants([p.terminated_at for p in payloads]),
+            "audit_period_beginning": _instants([p.audit_period_beginning for p in payloads]),
+            "audit_period_ending": _instants([p.audit_period_ending for p in payloads]),
+            "message": [p.message or None for p in payloads],
+            "bandwidth_public_out": [p.bandwidth_public_out for p in payloads],
+            "status": [p.status or None for p in payloads],
+            "size": [p.size for p in payloads],
+            "created_at": _instants([p.created_at for p in payloads]),
+            "body": self._texts,
+        }
+
+    def _transported(self, what: str, values: list[Text], *, is_default: bool = False) -> list[Text]:
+        """Put in what transports told, or, where that is only the default, what was not told otherwise."""
+        for place, transport in self._transports.items():
+            if (told := getattr(transport, what)) and not (is_default and values[place]):
+                values[place] = told
+        return values
+
+
+def _generated_at(body: _Body, payload: Payload) -> datetime:
+    for said in (body.timestamp, body.context_timestamp, payload.event_time):
+        if said and (generated_at := times.parse(said)):
+            return generated_at
+    given = body.timestamp or body.context_timestamp or payload.event_time
+    raise Unreadable(f"no usable time: {given!r} cannot be read" if given else "no usable time: none is given")
+
+
+def _instants(said: list[Text]) -> list[datetime | None]:
+    """Read times, of which many messages repeat the same."""
+    known: dict[Text, datetime | None] = {None: None, "": None}
+    for text in said:
+        if text not in known:
+            known[text] = times.parse(text)
+    return [known[text] for text in said]
+
+
+def _without_context_secrets(body: _Body, text: str) -> str:
+    """Redact the secrets that stand in the context of most messages."""
+    for raw in (body.auth_token, body.service_catalog):
+        if raw:
+            secret = bytes(raw)
+            # shorter ones could be part of anything: they are left to the search for names
+            if len(secret) >= LONG_SECRET:
+                text = text.replace(secret.decode(), f'"{REDACTED}"', 1)
+    return text
+
+
+def _loose_body(content: str) -> _Body:
+    """Read a body in which a value has an unexpected type: that value is as if it were not there."""
+    found = load(content)
+    if not isinstance(found, dict):
+        raise Unreadable("malformed JSON, or nested too deeply")
+    body = _Body(**{inner: text(found.get(outer)) for inner, outer in _TEXTS.items()})
+    try:
+        body.payload = _decode_loose(content).payload
+    except (msgspec.DecodeError, RecursionError):
+        body.payload = NOTHING
+    return body
+
+
+def _priority(said: Text, routing_key: Text) -> Text:
+    if said:
+        return said.upper()
+    last = routing_key.rpartition(".")[2].upper() if routing_key else ""
+    return last if last in PRIORITIES else None
