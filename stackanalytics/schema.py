@@ -86,6 +86,14 @@ FIELDS = _dictionary(
     Field("reason", pa.string(), "why it could not be landed"),
     Field("content", pa.binary(), "the bytes as received, secrets redacted"),
     Field("date", pa.date32(), "day (UTC) that the table is partitioned by"),
+    # a description of a lake
+    Field("table", pa.string(), "name of the table"),
+    Field("version", pa.int64(), "version of the table"),
+    Field("rows", pa.int64(), "how many rows it has"),
+    Field("files", pa.int64(), "how many data files it has"),
+    Field("bytes", pa.int64(), "size of its data files", "B"),
+    Field("first_date", pa.date32(), "first day (UTC) that it has rows of"),
+    Field("last_date", pa.date32(), "last day (UTC) that it has rows of"),
     # answers
     Field("timing_state", pa.string(), "'.' start and end known, 'S' only the start, 'E' only the end"),
     Field("started_at", INSTANT, "when it started"),
@@ -107,6 +115,7 @@ FIELDS = _dictionary(
     Field("last_at", INSTANT, "time of the last one"),
     Field("unfinished", pa.int64(), "starts without an end"),
     Field("name", pa.string(), "name"),
+    Field("is_error", pa.bool_(), "came over an error queue or, where no routing key is known, with priority ERROR"),
 )
 
 
@@ -135,6 +144,8 @@ def polars_schema(*names: str) -> dict[str, pl.DataType]:
 
 
 NOTIFICATION_FIELDS = tuple(FIELDS)[: tuple(FIELDS).index("body") + 1]
+
+INFO_FIELDS = ("table", "version", "rows", "files", "bytes", "first_date", "last_date")
 
 NOTIFICATIONS = Table("notifications", NOTIFICATION_FIELDS)
 DEAD_LETTERS = Table("dead_letters", ("key", "landed_at", "origin", "reason", "content"))

@@ -1,7 +1,7 @@
 """The lake: Delta tables that hold, DuckDB that reads them, and the state beside them."""
 
-from stackanalytics.lake.compaction import Compacted, compact
+from stackanalytics.lake.compaction import KEEP_HOURS, Compacted, compact
 from stackanalytics.lake.snapshot import Lake, open_lake
 from stackanalytics.lake.writing import DeadLetter, Landed, Notifications, Writer, create_lake
 
-__all__ = ["Compacted", "DeadLetter", "Lake", "Landed", "Notifications", "Writer", "compact", "create_lake", "open_lake"]
+__all__ = ["KEEP_HOURS", "Compacted", "DeadLetter", "Lake", "Landed", "Notifications", "Writer", "compact", "create_lake", "open_lake"]

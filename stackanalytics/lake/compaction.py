@@ -45,7 +45,7 @@ class Compacted:
 def compact(
     folder: Path | str,
     *,
-    keep_hours: float = KEEP_HOURS,
+    keep_hours: int = KEEP_HOURS,
     on_progress: Callable[[Compacted], None] | None = None,
 ) -> Compacted:
     """Rewrite the days of a lake that are not in few, clustered files yet.

@@ -12,7 +12,7 @@ import pyarrow as pa
 from stackanalytics.errors import InputError, LakeError
 from stackanalytics.lake import delta, view
 from stackanalytics.lake.state import State
-from stackanalytics.schema import TABLES, Table
+from stackanalytics.schema import INFO_FIELDS, TABLES, Table, polars_schema
 
 _SETTINGS = (
     "set global TimeZone = 'UTC'",
@@ -94,6 +94,32 @@ class Lake:
     def deployments(self) -> dict[int, str]:
         """Return the names of the deployments by id."""
         return self.state.deployments()
+
+    def info(self) -> pl.DataFrame:
+        """Describe the tables of the lake at this version.
+
+        Returns
+        -------
+        polars.DataFrame
+            A row a table: ``table`` (String), ``version`` (Int64), ``rows`` (Int64), ``files`` (Int64),
+            ``bytes`` (Int64) on disk [B], ``first_date`` and ``last_date`` (Date), null where it is empty.
+        """
+        described = []
+        for name, version in self.version.items():
+            files = self.files(name)
+            days = [file.day for file in files]
+            described.append(
+                {
+                    "table": name,
+                    "version": version,
+                    "rows": sum(file.rows for file in files),
+                    "files": len(files),
+                    "bytes": sum(file.bytes for file in files),
+                    "first_date": min(days, default=None),
+                    "last_date": max(days, default=None),
+                }
+            )
+        return pl.DataFrame(described, schema=polars_schema(*INFO_FIELDS))
 
     def files(self, table: str) -> list[delta.File]:
         """Return the data files of a table at this version."""

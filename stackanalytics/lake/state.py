@@ -3,7 +3,11 @@
 import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
+
+from stackanalytics import times
 
 _SCHEMA = """
 create table if not exists deployments (
@@ -22,6 +26,39 @@ create table if not exists reports (
     path text not null
 );
 """
+
+_REPORTS = """
+select id, name, version, period_start_us, period_end_us, created_us, parameters, tables, path
+from reports
+where (:id is null or id = :id)
+    and (:name is null or name = :name)
+    and (:period_start_us is null or period_start_us = :period_start_us)
+    and (:period_end_us is null or period_end_us = :period_end_us)
+    and (:created_from_us is null or created_us >= :created_from_us)
+    and (:created_until_us is null or created_us < :created_until_us)
+order by case when :newest_first then -id else id end
+limit coalesce(:limit, -1) offset :offset
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredReport:
+    """The entry of one stored report.
+
+    ``[period_start, period_end)`` is what it covers. ``parameters`` and ``tables`` are JSON texts:
+    what it was asked with, and the version of each table that it was made from. ``path`` is the
+    Parquet file of its rows, below the lake's folder.
+    """
+
+    id: int
+    name: str
+    version: int
+    period_start: datetime
+    period_end: datetime
+    created_at: datetime
+    parameters: str
+    tables: str
+    path: str
 
 
 class State:
@@ -48,6 +85,59 @@ class State:
         """Return the names by id."""
         return dict(self.rows("select id, name from deployments order by id"))
 
+    def add_report(
+        self,
+        name: str,
+        *,
+        version: int,
+        period_start: datetime,
+        period_end: datetime,
+        created_at: datetime,
+        parameters: str,
+        tables: str,
+        path: str,
+    ) -> int:
+        """Register a report, as :class:`StoredReport` describes it; return its id."""
+        periods = (times.unix_us(period_start), times.unix_us(period_end), times.unix_us(created_at))
+        with self._connection() as connection:
+            added = connection.execute(
+                "insert into reports (name, version, period_start_us, period_end_us, created_us,"
+                " parameters, tables, path) values (?, ?, ?, ?, ?, ?, ?, ?) returning id",
+                (name, version, *periods, parameters, tables, path),
+            )
+            return int(added.fetchone()[0])
+
+    def reports(
+        self,
+        *,
+        id: int | None = None,
+        name: str | None = None,
+        period_start: datetime | None = None,
+        period_end: datetime | None = None,
+        created_from: datetime | None = None,
+        created_until: datetime | None = None,
+        newest_first: bool = False,
+        limit: int | None = None,
+        offset: int = 0,
+    ) -> list[StoredReport]:
+        """Return the stored reports that meet every condition, by id.
+
+        ``period_start`` and ``period_end`` must be met exactly; the range of creation is half-open.
+        """
+        conditions = {
+            "id": id,
+            "name": name,
+            "period_start_us": _us(period_start),
+            "period_end_us": _us(period_end),
+            "created_from_us": _us(created_from),
+            "created_until_us": _us(created_until),
+            "newest_first": newest_first,
+            "limit": limit,
+            "offset": offset,
+        }
+        with self._connection() as connection:
+            return [_report(row) for row in connection.execute(_REPORTS, conditions)]
+
     def rows(self, query: str, parameters: Iterable[object] = ()) -> list[tuple[object, ...]]:
         """Return the rows of a reading query."""
         with self._connection() as connection:
@@ -62,3 +152,22 @@ class State:
                 yield connection
         finally:
             connection.close()
+
+
+def _report(row: tuple[int, str, int, int, int, int, str, str, str]) -> StoredReport:
+    id, name, version, period_start_us, period_end_us, created_us, parameters, tables, path = row
+    return StoredReport(
+        id=id,
+        name=name,
+        version=version,
+        period_start=times.from_unix_us(period_start_us),
+        period_end=times.from_unix_us(period_end_us),
+        created_at=times.from_unix_us(created_us),
+        parameters=parameters,
+        tables=tables,
+        path=path,
+    )
+
+
+def _us(moment: datetime | None) -> int | None:
+    return None if moment is None else times.unix_us(moment)

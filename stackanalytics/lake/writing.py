@@ -113,7 +113,7 @@ class Writer:
 
     def _commit(self, batch: Notifications, places: Hashes, conflicts: Hashes, last_id: int) -> None:
         rows = batch.rows if len(places) == batch.rows.num_rows else batch.rows.take(places)
-        self._state.add_deployments(pc.unique(rows["deployment"]).to_pylist())
+        self._state.add_deployments(sorted(pc.unique(rows["deployment"]).to_pylist()))
         count = len(places)
         self._keys.forget_beyond(last_id)
         self._keys.add(last_id + 1, last_id + count, batch.keys[places], batch.contents[places])

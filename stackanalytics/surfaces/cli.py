@@ -1,0 +1,373 @@
+"""The command line: data go to standard output, words and progress to standard error.
+
+Exit status: 0 done, 1 done but something is wrong with the data, 2 what was given cannot be used.
+"""
+
+import gzip
+import json
+import os
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import BinaryIO, TypeVar
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from stackanalytics import times
+from stackanalytics.errors import InputError, StackanalyticsError
+from stackanalytics.lake import KEEP_HOURS, open_lake
+from stackanalytics.lake import compact as compact_lake
+from stackanalytics.landing import Summary
+from stackanalytics.landing import land as land_chunks
+from stackanalytics.sources import files
+from stackanalytics.sources.chunk import Chunk
+from stackanalytics.sources.simulator import CHOICES, Cloud
+from stackanalytics.sources.simulator import simulate as simulate_cloud
+
+DEMO_HOURS = 48
+DEMO_CHUNK = 2_000
+DEMO_MARK = "made-by-demo"
+
+words = Console(stderr=True, highlight=False)
+F = TypeVar("F", bound=Callable[..., object])
+
+
+class Instant(click.ParamType):
+    """A time, as text."""
+
+    name = "time"
+
+    def convert(
+        self, value: str | datetime, param: click.Parameter | None, context: click.Context | None
+    ) -> datetime:
+        """Read the text."""
+        try:
+            return times.instant(value)
+        except InputError as problem:
+            self.fail(str(problem), param, context)
+
+
+lake_option = click.option(
+    "--lake",
+    "folder",
+    type=click.Path(file_okay=False, path_type=Path),
+    required=True,
+    help="Folder of the lake.",
+)
+address_options = (
+    click.option("--address", default="127.0.0.1", show_default=True, help="Address to listen at."),
+    click.option(
+        "--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="Port to listen at."
+    ),
+)
+
+
+def _with(*options: Callable[[F], F]) -> Callable[[F], F]:
+    def decorate(command: F) -> F:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorate
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="stackanalytics")
+def cli() -> None:
+    """Answers from OpenStack notifications."""
+
+
+@cli.command()
+@click.argument("paths", nargs=-1, required=True, metavar="PATH…")
+@lake_option
+@click.option(
+    "--deployment", default="default", show_default=True, help="Deployment of messages that name none."
+)
+@click.option("--exchange", help="Exchange of messages that name none; else told by the event type.")
+@click.option("--strict", is_flag=True, help="Exit with 1 where there were dead letters.")
+def land(paths: tuple[str, ...], folder: Path, deployment: str, exchange: str | None, strict: bool) -> None:
+    """Land notifications from files and folders; - is standard input.
+
+    Takes JSON lines and arrays, plain, .gz or .zst, in every form in which services write
+    notifications. Landing the same again adds nothing, so a run that was cut short is simply
+    started again.
+    """
+    found = files.find_files(paths)
+    total = sum(Path(path).stat().st_size for path in found if path != files.STANDARD_INPUT) or None
+    started = times.now()
+    with _progress("Landing", None if files.STANDARD_INPUT in found else total) as advance:
+        summary = land_chunks(
+            files.read(found),
+            folder,
+            deployment=deployment,
+            exchange=exchange,
+            on_progress=lambda running: advance(running.bytes),
+        )
+    _show_summary(summary, (times.now() - started).total_seconds())
+    if strict and summary.dead_letters + summary.repeated_dead_letters:
+        sys.exit(1)
+
+
+@cli.command()
+@lake_option
+@_with(*address_options)
+@click.option("--allow-writes", is_flag=True, help="Let requests change the lake.")
+def serve(folder: Path, address: str, port: int, allow_writes: bool) -> None:
+    """Serve a lake: dashboards for people, JSON for scripts."""
+    _serve(folder, address, port, allow_writes)
+
+
+@cli.command()
+@lake_option
+@click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True)
+def info(folder: Path, form: str) -> None:
+    """Tell what a lake holds: rows, files, bytes, days, deployments, versions."""
+    with open_lake(folder) as lake:
+        tables, deployments = lake.info(), lake.deployments()
+    if form == "json":
+        described = [{name: _plain(value) for name, value in row.items()} for row in tables.to_dicts()]
+        click.echo(json.dumps({"tables": described, "deployments": deployments}, indent=2))
+        return
+    shown = Table(
+        "Table", *(f"{name.capitalize()}" for name in ("version", "rows", "files", "bytes")), "First", "Last"
+    )
+    for row in tables.iter_rows():
+        shown.add_row(
+            *(
+                "–" if value is None else f"{value:,}" if isinstance(value, int) else str(value)
+                for value in row
+            )
+        )
+    output = Console(highlight=False)
+    output.print(shown)
+    output.print("Deployments:", ", ".join(deployments.values()) or "none")
+
+
+@cli.command()
+@lake_option
+@click.option(
+    "--keep-hours",
+    type=click.IntRange(min=0),
+    default=KEEP_HOURS,
+    show_default=True,
+    help="Delete files that no version of the last hours needs.",
+)
+def compact(folder: Path, keep_hours: int) -> None:
+    """Rewrite the days of a lake into few files, clustered by instance."""
+    open_lake(folder).close()
+    with _progress("Compacting", None) as advance:
+        done = compact_lake(
+            folder, keep_hours=keep_hours, on_progress=lambda running: advance(running.bytes_before)
+        )
+    words.print(
+        f"{done.days:,} days: {done.files_before:,} files of {done.bytes_before:,} B became "
+        f"{done.files_after:,} of {done.bytes_after:,} B; {done.files_deleted:,} old files deleted"
+    )
+
+
+def _default(name: str) -> object:
+    return Cloud.__dataclass_fields__[name].default
+
+
+def _cloud_option(name: str, text: str, kind: object) -> Callable[[F], F]:
+    flag = "--" + name.replace("_", "-")
+    return click.option(flag, name, type=kind, default=_default(name), show_default=True, help=text)
+
+
+cloud_options = (
+    _cloud_option("seed", "What all chance is drawn from.", int),
+    _cloud_option("regions", "Regions.", int),
+    _cloud_option("cells", "Cells in a region; each is a deployment.", int),
+    _cloud_option("hosts", "Compute hosts in a cell.", int),
+    _cloud_option("tenants", "Projects.", int),
+    _cloud_option("images", "Public images.", int),
+    _cloud_option("instances", "Instances at the start.", int),
+    _cloud_option("operations_per_hour", "Mean rate of operations [1/h].", float),
+    _cloud_option("exists", "Audit period.", click.Choice(list(CHOICES["exists"]))),
+    _cloud_option("format", "Nova's notification format.", click.Choice(list(CHOICES["format"]))),
+    _cloud_option("form", "How messages are wrapped.", click.Choice(list(CHOICES["form"]))),
+    _cloud_option("duplicates", "Share of messages delivered twice.", float),
+    _cloud_option("reorder", "Share of messages delivered late.", float),
+    _cloud_option("loss", "Share of messages never delivered.", float),
+    click.option(
+        "--clock-skew/--no-clock-skew", default=True, show_default=True, help="Whether clocks disagree."
+    ),
+)
+
+
+@cli.command()
+@click.option("--start", type=Instant(), required=True, help="First instant of the simulation (UTC).")
+@click.option("--hours", type=click.FloatRange(min=0), help="Length of the simulated time [h].")
+@click.option("--count", type=click.IntRange(min=0), help="How many messages at most.")
+@click.option(
+    "--out", type=click.Path(dir_okay=False, path_type=Path), help="File to write, .gz to compress."
+)
+@click.option(
+    "--truth", type=click.Path(dir_okay=False, path_type=Path), help="File for what really happened."
+)
+@_with(*cloud_options)
+def simulate(
+    start: datetime,
+    hours: float | None,
+    count: int | None,
+    out: Path | None,
+    truth: Path | None,
+    **settings: object,
+) -> None:
+    """Simulate a cloud and write its notifications as JSON lines.
+
+    The same settings give the same bytes.
+    """
+    if hours is None and count is None:
+        raise InputError("neither --hours nor --count was given: say how long or how much to simulate")
+    cloud = Cloud(start=start, **settings)  # type: ignore[arg-type]  # Cloud checks what it is given
+    with _writing(out) as write, _writing_truth(truth) as tell:
+        for message in simulate_cloud(cloud, hours=hours, count=count, truth=tell):
+            write(message + b"\n")
+
+
+@cli.command()
+@click.option(
+    "--lake",
+    "folder",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("data/demo"),
+    show_default=True,
+    help="Folder of the lake; simulated notifications are landed in it.",
+)
+@_with(*address_options)
+@click.option("--seed", type=int, default=0, show_default=True, help="What all chance is drawn from.")
+def demo(folder: Path, address: str, port: int, seed: int) -> None:
+    """Simulate a small cloud of the last two days, land it, and serve it.
+
+    The simulation goes on until an hour from now, so that live views have something to show.
+    """
+    _clear_demo(folder)
+    start = times.now().replace(minute=0, second=0, microsecond=0) - timedelta(hours=DEMO_HOURS - 2)
+    cloud = Cloud(
+        seed=seed, start=start, instances=100, operations_per_hour=150, duplicates=0.005, reorder=0.01
+    )
+    with _progress("Simulating and landing", None) as advance:
+        summary = land_chunks(_simulated(cloud), folder, on_progress=lambda running: advance(running.bytes))
+    compact_lake(folder)
+    words.print(f"{summary.notifications:,} notifications of {DEMO_HOURS} hours are in {folder}")
+    _serve(folder, address, port, allow_writes=False)
+
+
+def _clear_demo(folder: Path) -> None:
+    """Make room for a new demonstration, where there is nothing but a former one."""
+    if folder.exists() and any(folder.iterdir()):
+        if not (folder / DEMO_MARK).exists():
+            raise InputError(f"{folder} holds something that no demonstration made: give another --lake")
+        shutil.rmtree(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / DEMO_MARK).touch()
+
+
+def _simulated(cloud: Cloud) -> Iterator[Chunk]:
+    messages: list[bytes] = []
+    number = 1
+    for message in simulate_cloud(cloud, hours=DEMO_HOURS):
+        messages.append(message)
+        if len(messages) == DEMO_CHUNK:
+            yield Chunk("simulator", number, messages)
+            number += len(messages)
+            messages = []
+    if messages:
+        yield Chunk("simulator", number, messages)
+
+
+def _serve(folder: Path, address: str, port: int, allow_writes: bool) -> None:
+    # the server takes seconds to import, which no other command should wait for
+    from stackanalytics.surfaces.server import installed_pages, serve
+
+    try:
+        serve(
+            folder,
+            address=address,
+            port=port,
+            allow_writes=allow_writes,
+            pages=installed_pages(),
+            on_ready=lambda url: words.print(f"Serving {folder} at [bold]{url}[/bold] (Ctrl-C ends)"),
+        )
+    except OSError as problem:
+        raise InputError(
+            f"cannot listen at {address}:{port}: {problem.strerror}. Another --port may be free"
+        ) from problem
+
+
+@contextmanager
+def _progress(text: str, total: int | None) -> Iterator[Callable[[int], None]]:
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        DownloadColumn(),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=words, transient=True) as progress:
+        task = progress.add_task(text, total=total)
+        yield lambda done: progress.update(task, completed=done)
+
+
+def _show_summary(summary: Summary, seconds: float) -> None:
+    speed = summary.bytes / 1e6 / seconds if seconds else 0.0
+    words.print(
+        f"landed {summary.notifications:,} notifications ({summary.conflicts:,} of them with an id that came before "
+        f"with other content), {summary.duplicates:,} duplicates, {summary.dead_letters:,} dead letters "
+        f"({summary.repeated_dead_letters:,} more were known), {summary.bytes / 1e6:,.1f} MB at {speed:,.1f} MB/s"
+    )
+
+
+@contextmanager
+def _writing(path: Path | None) -> Iterator[Callable[[bytes], object]]:
+    if path is None:
+        yield sys.stdout.buffer.write
+        sys.stdout.buffer.flush()
+        return
+    opened: BinaryIO = gzip.GzipFile(path, "wb", mtime=0) if path.suffix == ".gz" else open(path, "wb")  # type: ignore[assignment]  # noqa: SIM115
+    with opened:
+        yield opened.write
+
+
+@contextmanager
+def _writing_truth(path: Path | None) -> Iterator[Callable[[dict[str, object]], None] | None]:
+    if path is None:
+        yield None
+        return
+    with open(path, "w", encoding="utf-8") as opened:
+        yield lambda record: print(json.dumps(record, default=_plain), file=opened)
+
+
+def _plain(value: object) -> object:
+    return (
+        times.show(value)
+        if isinstance(value, datetime)
+        else value
+        if isinstance(value, int | str | None)
+        else str(value)
+    )
+
+
+def main() -> None:
+    """Run the command line."""
+    try:
+        cli.main(standalone_mode=False)
+    except click.ClickException as problem:
+        problem.show()
+        sys.exit(2)
+    except click.Abort:
+        sys.exit(130)
+    except StackanalyticsError as problem:
+        click.echo(f"{click.style('error:', fg='red', bold=True)} {problem}", err=True)
+        sys.exit(2 if isinstance(problem, InputError) else 1)
+    except BrokenPipeError:
+        # whoever read our output has enough of it
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
