@@ -11,6 +11,7 @@ code of glance, cinder, neutron, keystone, heat, ironic, magnum and their kin.
 import json
 import re
 from collections.abc import Iterable
+from operator import attrgetter
 from typing import Annotated, Any, TypeAlias
 
 import msgspec
@@ -72,25 +73,121 @@ class Payload(msgspec.Struct, gc=False):
     is_exception: bool = field(default=False, name="(is_exception)")
 
 
+class _Thing(msgspec.Struct, gc=False):
+    """What the payloads of neutron wrap."""
+
+    id: Text = None
+    tenant_id: Text = None
+    project_id: Text = None
+    status: Text = None
+    created_at: Text = None
+
+
+class _Properties(image.Meta, gc=False):
+    instance_uuid: Text = None
+
+
+class _Common(msgspec.Struct, gc=False):
+    """The payload of a usual notification of neutron, cinder or glance."""
+
+    id: Text = None
+    tenant_id: Text = None
+    project_id: Text = None
+    owner: Text = None
+    owner_id: Text = None
+    user_id: Text = None
+    instance_uuid: Text = None
+    status: Text = None
+    size: Int = None
+    created_at: Text = None
+    launched_at: Text = None
+    deleted_at: Text = None
+    audit_period_beginning: Text = None
+    audit_period_ending: Text = None
+    os_type: Text = None
+    properties: _Properties | None = None
+    volume_id: Text = None
+    snapshot_id: Text = None
+    image_id: Text = None
+    port_id: Text = None
+    port: _Thing | None = None
+    network: _Thing | None = None
+    subnet: _Thing | None = None
+    security_group_rule: _Thing | None = None
+    # each of these asks for a closer look
+    instance: Raw = NOTHING
+    instance_id: Raw = NOTHING
+    request_id: Raw = NOTHING
+    message: Raw = NOTHING
+    exception: Raw = NOTHING
+    ports: Raw = NOTHING
+    networks: Raw = NOTHING
+    subnets: Raw = NOTHING
+    security_group_rules: Raw = NOTHING
+    versioned: Raw = field(default=NOTHING, name="nova_object.data")
+
+
+_NO_THING = _Thing()
+_COMMON = frozenset("port network subnet security_group_rule volume snapshot image".split())
+_CLOSER_LOOK = [name for name in _Common.__struct_fields__ if getattr(_Common(), name) is NOTHING]
+
 _decode_nova = msgspec.json.Decoder(Payload).decode
+_decode_common = msgspec.json.Decoder(_Common).decode
+_closer_look = attrgetter(*_CLOSER_LOOK)
 
 
 def read_payload(raw: Raw, event_type: str) -> Payload:
     """Read the payload of a notification."""
-    if not event_type.startswith(("compute.", "scheduler.", "compute_task.")):
-        return _read_any(raw, event_type)
+    if event_type.startswith(("compute.", "scheduler.", "compute_task.")):
+        return _read_nova_legacy(raw) or _read_any(raw, event_type)
+    word = event_type.partition(".")[0]
+    return (_read_common(raw, word) if word in _COMMON else None) or _read_any(raw, event_type)
+
+
+def _read_nova_legacy(raw: Raw) -> Payload | None:
     try:
         payload = _decode_nova(raw)
     except (msgspec.DecodeError, RecursionError):
-        return _read_any(raw, event_type)
+        return None
     if payload.versioned:
-        return _read_any(raw, event_type)
+        return None
     if payload.bandwidth and bytes(payload.bandwidth) not in (b"{}", b"null"):
         payload.bandwidth_public_out = _public_out(load(payload.bandwidth))
-    payload.is_exception = bool(payload.exception)
+    payload.is_exception = bool(payload.exception and payload.args)
     payload.instance_uuid = payload.instance_uuid or payload.instance_id or _deeper_instance(payload)
     payload.resource = payload.instance_uuid
     return payload
+
+
+def _read_common(raw: Raw, word: str) -> Payload | None:
+    try:
+        found = _decode_common(raw)
+    except (msgspec.DecodeError, RecursionError):
+        return None
+    if any(_closer_look(found)):
+        return None
+    thing = getattr(found, word, None) or _NO_THING
+    properties = found.properties if word == "image" else None
+    return Payload(
+        tenant_id=thing.tenant_id
+        or thing.project_id
+        or found.tenant_id
+        or found.project_id
+        or found.owner
+        or found.owner_id,
+        user_id=found.user_id,
+        status=thing.status or found.status,
+        size=found.size,
+        created_at=thing.created_at or found.created_at,
+        launched_at=found.launched_at,
+        deleted_at=found.deleted_at,
+        audit_period_beginning=found.audit_period_beginning,
+        audit_period_ending=found.audit_period_ending,
+        image_meta=properties,
+        os_type=found.os_type if word == "image" else None,
+        instance_uuid=found.instance_uuid or (properties.instance_uuid if properties else None),
+        resource=getattr(found, f"{word}_id", None) or thing.id or found.id,
+    )
 
 
 def _deeper_instance(payload: Payload) -> Text:
@@ -126,6 +223,8 @@ _DEEPER = frozenset(("exception", "instance", "args", "request_spec"))
 _TIMES = frozenset(
     "launched_at created_at deleted_at terminated_at audit_period_beginning audit_period_ending".split()
 )
+_STATUS = ("status", "state", "outcome")
+_TENANT = ("tenant_id", "project_id", "owner", "owner_id", "tenant")
 _RESOURCES = {
     "identity": ("resource_info",),
     "orchestration": ("stack_identity",),
@@ -162,17 +261,17 @@ def _read_nova(payload: Payload, data: Object, event_type: str) -> None:
 
 
 def _read_other(payload: Payload, data: Object, word: str) -> None:
-    flat = {**data, **_thing(data, word)}
-    for name in _TIMES & flat.keys():
-        setattr(payload, name, text(flat[name]))
-    payload.message = text(flat.get("message"))
-    payload.status = _first_text(flat, ("status", "state", "outcome"))
-    payload.size = integer(flat.get("size"))
-    payload.tenant_id = _first_text(flat, ("tenant_id", "project_id", "owner", "owner_id", "tenant"))
-    payload.user_id = _first_text(flat, ("user_id", "user_identity"))
+    thing = _thing(data, word)
+    for name in _TIMES & (data.keys() | thing.keys()):
+        setattr(payload, name, text(thing.get(name)) or text(data.get(name)))
+    payload.message = text(data.get("message"))
+    payload.status = _first_text(thing, _STATUS) or _first_text(data, _STATUS)
+    payload.size = integer(thing.get("size", data.get("size")))
+    payload.tenant_id = _first_text(thing, _TENANT) or _first_text(data, _TENANT)
+    payload.user_id = _first_text(data, ("user_id", "user_identity"))
     payload.request_id = text(data.get("request_id"))
     payload.instance_uuid = None if word == "hardware" else _nested_instance(data)
-    payload.resource = _resource(flat, word)
+    payload.resource = _resource(data, thing, word)
     if "initiator" in data:
         _read_cadf(payload, data)
     if word == "image":
@@ -199,16 +298,16 @@ def _thing(data: Object, word: str) -> Object:
     if type(data.get(word)) is dict:
         return _object(data[word])
     many = data.get(f"{word}s")
-    if type(many) is list and len(many) == 1:
+    if type(many) is list and len(many) == len(data) == 1:
         return _object(many[0])
     return _object(next(iter(data.values()))) if len(data) == 1 else {}
 
 
-def _resource(flat: Object, word: str) -> Text:
+def _resource(data: Object, thing: Object, word: str) -> Text:
     named = _RESOURCES.get(word)
     if named is None:
-        named = (f"{word}_id", "id", "uuid", "cluster_id", "instance_id", "node_uuid", "loadbalancer_id")
-    return _first_text(flat, named)
+        named = ("id", "uuid", "cluster_id", "instance_id", "node_uuid", "loadbalancer_id")
+    return text(data.get(f"{word}_id")) or _first_text(thing, named) or _first_text(data, named)
 
 
 def _nested_instance(data: Object) -> Text:

@@ -23,7 +23,7 @@ from stackanalytics.landing.redact import REDACTED, find_secrets, redact
 from stackanalytics.schema import arrow_schema
 
 SCHEMA = arrow_schema(*GIVEN)
-LONG_SECRET = 16
+CLOSE = 16  # at most so many characters between a key and its value
 REMEMBERED = 100_000
 PRIORITIES = frozenset("AUDIT DEBUG INFO WARN ERROR CRITICAL SAMPLE".split())
 
@@ -50,12 +50,6 @@ class _Body(msgspec.Struct, gc=False):
     listener_context: Raw = field(default=NOTHING, name="ctxt")
     kafka_context: Raw = field(default=NOTHING, name="_context")
     metadata: Raw = NOTHING
-
-    @property
-    def is_wrapped(self) -> bool:
-        return bool(
-            self.oslo_message or self.routed_body or self.listener_context or self.kafka_context or self.metadata
-        )
 
 
 class _LooseBody(msgspec.Struct):
@@ -103,7 +97,7 @@ class Reading:
             body = _decode(text)
         except (msgspec.DecodeError, RecursionError):
             return False
-        if body.is_wrapped:
+        if body.oslo_message or body.routed_body or body.listener_context or body.kafka_context or body.metadata:
             return False
         self._add(body, text, None)
         return True
@@ -245,13 +239,13 @@ def _instants(said: list[Text]) -> list[datetime | None]:
 
 
 def _without_context_secrets(body: _Body, text: str) -> str:
-    """Redact the secrets that stand in the context of most messages."""
-    for raw in (body.auth_token, body.service_catalog):
-        if raw:
-            secret = bytes(raw)
-            # shorter ones could be part of anything: they are left to the search for names
-            if len(secret) >= LONG_SECRET:
-                text = text.replace(secret.decode(), f'"{REDACTED}"', 1)
+    """Redact the secrets that stand in the context of most messages; the others are left to the search."""
+    for key, raw in (('"_context_auth_token"', body.auth_token), ('"_context_service_catalog"', body.service_catalog)):
+        if raw and len(secret := bytes(raw).decode()) > len("null"):
+            place = text.find(key)
+            start = text.find(secret, place + len(key), place + len(key) + len(secret) + CLOSE) if place >= 0 else -1
+            if start >= 0:
+                text = f'{text[:start]}"{REDACTED}"{text[start + len(secret) :]}'
     return text
 
 

@@ -2,9 +2,12 @@
 
 Names of secrets are searched for first, in one fast pass over many messages at once; only where
 one stands before a value is anything taken apart. All but the value stays as received.
+
+JSON often stands in the strings of JSON, its quotes escaped once a level: ``"``, ``\\"``,
+``\\\\\\"`` … A value is followed through its own level and never beyond the string that it
+stands in, so that what was JSON stays JSON.
 """
 
-import json
 import re
 from collections.abc import Sequence
 
@@ -12,22 +15,40 @@ import polars as pl
 
 REDACTED = "***"
 
-# a key is secret if its name ends in one of these; oslo's own list, and its kin
+# a key is secret if its name ends in one of these
 _NAMES = r"(?:token|passw(?:or)?d|admin_?pass|new_pass|rescue_pass|service_catalog)"
-_PRESENT = rf'(?i){_NAMES}\\*"\s*:\s*(?:\\*"[^"\\*]|[\[{{]\s*[^\s\]}}]|[-\dtf])'
-_ESCAPED_NAME = r'\\u00[2-7][0-9A-Fa-f][^":]*"\s*:'
+_BLANKS = r"(?:\s|\\+[nrt])*"
+_COLON = rf"{_BLANKS}:{_BLANKS}"
+
+_NOT_REDACTED = r'\*(?:[^*]|\*(?:[^*]|\*[^"\'\\]))'
+_VALUE = (
+    rf'"(?:[^"*]|{_NOT_REDACTED})'
+    rf"|'(?:[^'*]|{_NOT_REDACTED})"
+    rf'|\\+"(?:[^"\\*]|{_NOT_REDACTED}|\\+[^"\\]|\\{{2,}}")'
+    r"|[\[{]\s*[^\s\]}]"
+    r"|[^\s\"'\\,\[\]{}n]"
+)
+_PRESENT = rf"(?i){_NAMES}\\*[\"']{_COLON}(?:{_VALUE})"
 _ESCAPE = "\\u00"
-_KEY = re.compile(rf'{_NAMES}(\\*)"\s*:\s*', re.IGNORECASE)
-_ANY_ESCAPED_KEY = re.compile(r'"((?:[^"\\]|\\.)*\\u00(?:[^"\\]|\\.)*)"(\s*:\s*)')
+_ESCAPED = r'\\u00[2-7][0-9A-Fa-f][^":]*"\s*:|\\u0022\s*:'
+
+_KEY = re.compile(rf"{_NAMES}(?P<escapes>\\*)(?P<quote>[\"']){_COLON}", re.IGNORECASE)
+_PLAIN = re.compile(r"(?![ub]')[^\s,\[\]{}\"'\\]+")
+_OPENING = re.compile(r"[ub]?\\*[\"']|[\[{]")
+_MARK = re.compile(r"(?P<escapes>(?<!\\)\\*)(?P<mark>[\"'\[\]{}])")
+_NOTHING = re.compile(rf"(?:null|none|\[{_BLANKS}\]|\{{{_BLANKS}\}})?", re.IGNORECASE)
+
 _NAME = re.compile(rf"{_NAMES}\Z", re.IGNORECASE)
-_END_OF_PLAIN = re.compile(r"[^\s,}\]]*")
-_decoder = json.JSONDecoder()
+_LETTER = r"\\+u00(?!22|5[Cc])[2-7][0-9A-Fa-f]"
+_HIDING_NAME = re.compile(rf"(?<=\")(?:[\w.-]|{_LETTER})++(?=\\*\"{_BLANKS}:)")
+_HIDDEN_LETTER = re.compile(r"\\+u00([2-7][0-9A-Fa-f])")
+_HIDDEN_QUOTE = re.compile(r"(\\+)u0022")
 
 
 def find_secrets(texts: Sequence[str]) -> list[int]:
     """Return the places of the texts in which a secret may stand."""
     joined = "\n".join(texts)
-    suspicious = f"{_PRESENT}|{_ESCAPED_NAME}" if _ESCAPE in joined else _PRESENT
+    suspicious = f"{_PRESENT}|{_ESCAPED}" if _ESCAPE in joined else _PRESENT
     if not pl.Series([joined]).str.contains(suspicious)[0]:
         return []
     return pl.Series(texts, dtype=pl.String).str.contains(suspicious).arg_true().to_list()
@@ -35,45 +56,87 @@ def find_secrets(texts: Sequence[str]) -> list[int]:
 
 def redact(text: str) -> str:
     """Redact one message or any other text, broken JSON included."""
-    for found in _ANY_ESCAPED_KEY.finditer(text) if _ESCAPE in text else ():
-        if _NAME.search(_unescaped(found[1])):
-            text = text.replace(found[0], f'"{_unescaped(found[1])}"{found[2]}')
+    if _ESCAPE in text:
+        text = _revealed(text)
+    is_json = text.lstrip()[:1] in ("{", "[")
     parts, place = [], 0
     while found := _KEY.search(text, place):
-        end = _end_of_value(text, found.end(), found[1])
-        parts.append(text[place : found.end()])
+        quote = found["escapes"] + found["quote"]
+        level = _level(found["escapes"]) if found["quote"] == '"' else int(is_json)
+        end = found.end() if level is None else _end_of_value(text, found.end(), level)
         value = text[found.end() : end]
-        parts.append(value if _is_nothing(value) else f'{found[1]}"{REDACTED}{found[1]}"')
+        is_secret = not _NOTHING.fullmatch(value) and value not in (f"{quote}{quote}", f"{quote}{REDACTED}{quote}")
+        parts += [text[place : found.end()], f"{quote}{REDACTED}{quote}" if is_secret else value]
         place = end
     return "".join([*parts, text[place:]])
 
 
 def redact_bytes(content: bytes) -> bytes:
     """Redact bytes that need not be text."""
-    return redact(content.decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape")
+    text = content.decode("utf-8", "surrogateescape")
+    narrow = text.replace("\0", "")  # as UTF-16 looks where UTF-8 is expected
+    redacted = redact(narrow)
+    return (redact(text) if redacted == narrow else redacted).encode("utf-8", "surrogateescape")
 
 
-def _end_of_value(text: str, start: int, escape: str) -> int:
-    """Find the end of the JSON value at *start*; where there is none, that of the text."""
-    if escape:
-        quote = f'{escape}"'
-        if text.startswith(quote, start):
-            end = text.find(quote, start + len(quote))
-            return len(text) if end < 0 else end + len(quote)
-        if text[start : start + 1] in "[{":
-            return len(text)
-    elif text[start : start + 1] in ('"', "[", "{"):
-        try:
-            return _decoder.raw_decode(text, start)[1]
-        except (ValueError, RecursionError):
-            return len(text)
-    plain = _END_OF_PLAIN.match(text, start)
-    return plain.end() if plain else start
+def _end_of_value(text: str, start: int, level: int) -> int:
+    """Find the end of the value at *start*: that of the string around it where this comes first."""
+    if plain := _PLAIN.match(text, start):
+        return plain.end()
+    if not _OPENING.match(text, start):
+        return start
+    depth, string = 0, ""
+    for found in _MARK.finditer(text, start):
+        mark, escapes = found["mark"], len(found["escapes"])
+        if mark == '"':
+            left = _unescaped(escapes, level)
+            if left is None:
+                return found.start()
+            escapes = left
+        if string:
+            is_closed = mark == string and escapes % 2 == 0
+            string = "" if is_closed else string
+        elif mark in "\"'":
+            string, is_closed = mark, False
+        else:
+            depth += 1 if mark in "[{" else -1
+            is_closed = True
+        if is_closed and depth <= 0:
+            return found.end() if depth == 0 else found.start()
+    return len(text)
 
 
-def _is_nothing(value: str) -> bool:
-    return value.strip('\\"') in ("", "null", "[]", "{}", REDACTED) or (value[0] in "[{" and not value[1:-1].strip())
+def _level(escapes: str) -> int | None:
+    """Tell how many strings a quote with these backslashes stands in; None where it is part of a word."""
+    count = len(escapes) + 1
+    return count.bit_length() - 1 if count & (count - 1) == 0 else None
 
 
-def _unescaped(name: str) -> str:
-    return re.sub(r"\\u00([0-7][0-9A-Fa-f])", lambda found: chr(int(found[1], 16)), name)
+def _unescaped(escapes: int, level: int) -> int | None:
+    """Count a quote's backslashes as its own level has them; None where it ends a string further out."""
+    for _ in range(level):
+        if escapes % 2 == 0:
+            return None
+        escapes //= 2
+    return escapes
+
+
+def _revealed(text: str) -> str:
+    """Write out names and quotes that are hidden in ``\\u`` escapes, where secrets come to light by that."""
+    plain = _HIDING_NAME.sub(_plain_name, text)
+    quoted = _HIDING_NAME.sub(_plain_name, _HIDDEN_QUOTE.sub(_plain_quote, text))
+    return quoted if len(_KEY.findall(quoted)) > len(_KEY.findall(plain)) else plain
+
+
+def _plain_name(found: re.Match[str]) -> str:
+    name = _HIDDEN_LETTER.sub(lambda letter: chr(int(letter[1], 16)), found[0])
+    return name if _NAME.search(name) else found[0]
+
+
+def _plain_quote(found: re.Match[str]) -> str:
+    return "\\" * _escapes_of_quote(len(found[1])) + '"'
+
+
+def _escapes_of_quote(escapes: int) -> int:
+    """Count the backslashes of a quote that was written as ``\\u0022`` with so many of them."""
+    return escapes if escapes % 2 else 2 * _escapes_of_quote(escapes // 2) + 1
