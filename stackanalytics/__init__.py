@@ -1,1 +1,21 @@
 """OpenStack notifications on Parquet: events, timings, usage and meters."""
+
+from stackanalytics.analytics.event import deployments, event, event_types, events, hosts
+from stackanalytics.analytics.request_kpi import request_kpis, tenant_is_known
+from stackanalytics.analytics.timing import timing_distribution, timing_summary, timings
+from stackanalytics.lake import Lake, open_lake
+
+__all__ = [
+    "Lake",
+    "deployments",
+    "event",
+    "event_types",
+    "events",
+    "hosts",
+    "open_lake",
+    "request_kpis",
+    "tenant_is_known",
+    "timing_distribution",
+    "timing_summary",
+    "timings",
+]

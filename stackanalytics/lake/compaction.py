@@ -71,11 +71,17 @@ def compact(
                 _compact_day(folder, table, day, done)
             if on_progress:
                 on_progress(done)
-        with exclusive(folder):
-            opened = delta.open_table(folder, table)
-            removed = opened.vacuum(keep_hours, dry_run=False, enforce_retention_duration=False)
-            done.files_deleted += len(removed)
+        done.files_deleted += _delete_old(folder, table, keep_hours)
     return done
+
+
+def _delete_old(folder: Path, table: Table, keep_hours: int) -> int:
+    with exclusive(folder):
+        opened = delta.open_table(folder, table)
+        old = opened.vacuum(keep_hours, dry_run=True, enforce_retention_duration=False)
+        if old:
+            opened.vacuum(keep_hours, dry_run=False, enforce_retention_duration=False)
+    return len(old)
 
 
 def _days(opened: DeltaTable) -> list[date]:
@@ -113,6 +119,7 @@ def _sorted(table: Table, files: list[delta.File]) -> Iterator[pa.RecordBatch]:
     query = f"select {columns} from read_parquet($files) order by {_ORDER[table.name]}"
     with tempfile.TemporaryDirectory(prefix="stackanalytics-") as spill, duckdb.connect() as engine:
         engine.execute("set global TimeZone = 'UTC'")
+        engine.execute("set enable_progress_bar = false")  # it would go to standard output
         engine.execute(f"set temp_directory = '{spill}'")
         engine.execute(f"set memory_limit = '{SORT_MEMORY}'")
         found = engine.sql(query, params={"files": [file.path for file in files]})

@@ -72,8 +72,6 @@ def open_table(folder: Path, table: schema.Table, version: int | None = None) ->
 
 def files(delta: DeltaTable) -> list[File]:
     """Return the data files of the table's version, oldest day first."""
-    if not delta.version() and not delta.file_uris():
-        return []
     root = Path(delta.table_uri.removeprefix("file://"))
     actions = pa.table(delta.get_add_actions(flatten=True)).to_pylist()
     found = [
@@ -107,7 +105,9 @@ def last_id(delta: DeltaTable) -> int:
 class FileWriter:
     """Writes one data file of a table; nothing of it counts until it is committed."""
 
-    def __init__(self, root: Path, table: schema.Table, day: date, *, rows: int, is_clustered: bool = False) -> None:
+    def __init__(
+        self, root: Path, table: schema.Table, day: date, *, rows: int, is_clustered: bool = False
+    ) -> None:
         """Open a file for about *rows* rows of one *day* (a figure for the bloom filters)."""
         prefix = CLUSTERED if is_clustered else LANDED
         self._path = root / f"date={day.isoformat()}" / f"{prefix}-{uuid4().hex}.parquet"

@@ -24,7 +24,9 @@ class _Envelope(msgspec.Struct):
 _decode = msgspec.json.Decoder(_Envelope).decode
 
 
-def content_hash(event_type: str | None, publisher_id: str | None, timestamp: str | None, payload: bytes) -> int:
+def content_hash(
+    event_type: str | None, publisher_id: str | None, timestamp: str | None, payload: bytes
+) -> int:
     """Hash a content, its payload as received."""
     head = f"{event_type}\0{publisher_id}\0{timestamp}".encode("utf-8", "replace")
     return xxhash.xxh3_64_intdigest(payload, xxhash.xxh3_64_intdigest(head))
@@ -38,15 +40,27 @@ def key_hash(deployment: str, message_id: str | None, content: int) -> int:
 
 def body_hashes(deployment: str, message_id: str | None, body: str) -> tuple[int, int]:
     """Return the hashes of the key and the content of a stored notification."""
-    found = _decode(body)
-    texts = [_text(raw) for raw in (found.event_type, found.publisher_id, found.timestamp)]
-    content = content_hash(*texts, bytes(found.payload))
+    content = body_content(body)
     return key_hash(deployment, message_id, content), content
+
+
+def body_content(body: str) -> int:
+    """Hash the content of a body whose values may have any type."""
+    try:
+        found = _decode(body)
+    except (msgspec.DecodeError, RecursionError):
+        return content_hash(None, None, None, body.encode("utf-8", "replace"))
+    return content_hash(
+        _text(found.event_type), _text(found.publisher_id), _text(found.timestamp), bytes(found.payload)
+    )
 
 
 def is_same(one: str, other: str) -> bool:
     """Tell whether two bodies have the same content, however they are written."""
-    return _content(_read(one)) == _content(_read(other))
+    try:
+        return _content(_read(one)) == _content(_read(other))
+    except RecursionError:
+        return one == other
 
 
 def _read(body: str) -> dict[str, object]:
@@ -64,7 +78,4 @@ def _content(body: Mapping[str, object]) -> dict[str, object]:
 
 
 def _text(raw: msgspec.Raw) -> str | None:
-    if not bytes(raw):
-        return None
-    value = msgspec.json.decode(raw)
-    return value if isinstance(value, str) else None
+    return msgspec.json.decode(raw, type=str) if bytes(raw).startswith(b'"') else None

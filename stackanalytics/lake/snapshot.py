@@ -17,6 +17,7 @@ from stackanalytics.schema import INFO_FIELDS, TABLES, Table, polars_schema
 _SETTINGS = (
     "set global TimeZone = 'UTC'",
     "set global parquet_metadata_cache = true",
+    "set enable_progress_bar = false",  # it would go to standard output
 )
 
 
@@ -85,7 +86,8 @@ class Lake:
         """
         with self._engine.cursor() as cursor:
             try:
-                return cursor.sql(query, params=dict(parameters or {})).pl()
+                found: pl.DataFrame = cursor.sql(query, params=dict(parameters or {})).pl()
+                return found
             except duckdb.IOException as problem:
                 raise LakeError(f"{self.path} cannot be read: {problem}") from problem
             except duckdb.Error as problem:
@@ -127,12 +129,13 @@ class Lake:
 
     def _open_engine(self) -> duckdb.DuckDBPyConnection:
         engine = duckdb.connect()
-        for setting in _SETTINGS:
-            engine.execute(setting)
-        for table in TABLES:
-            engine.execute(_table_view(table, [file.path for file in self.files(table.name)]))
-        for noun in view.NOUNS:
-            engine.execute(noun)
+        views = [_table_view(table, [file.path for file in self.files(table.name)]) for table in TABLES]
+        try:
+            for statement in (*_SETTINGS, *views, *view.NOUNS):
+                engine.execute(statement)
+        except duckdb.Error as problem:
+            engine.close()
+            raise LakeError(f"{self.path} cannot be read: {problem}") from problem
         return engine
 
 

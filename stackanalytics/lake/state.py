@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from stackanalytics import times
 
@@ -138,7 +139,7 @@ class State:
         with self._connection() as connection:
             return [_report(row) for row in connection.execute(_REPORTS, conditions)]
 
-    def rows(self, query: str, parameters: Iterable[object] = ()) -> list[tuple[object, ...]]:
+    def rows(self, query: str, parameters: Iterable[object] = ()) -> list[tuple[Any, ...]]:
         """Return the rows of a reading query."""
         with self._connection() as connection:
             return connection.execute(query, tuple(parameters)).fetchall()

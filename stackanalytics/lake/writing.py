@@ -11,7 +11,7 @@ import xxhash
 
 from stackanalytics import times
 from stackanalytics.lake import delta, identity
-from stackanalytics.lake.keys import Hashes, KeyIndex
+from stackanalytics.lake.keys import Flags, Hashes, KeyIndex, Places
 from stackanalytics.lake.lock import exclusive, sync
 from stackanalytics.lake.snapshot import Lake
 from stackanalytics.lake.state import State
@@ -28,6 +28,12 @@ class DeadLetter:
     content: bytes
     origin: str
     reason: str
+
+    @property
+    def key(self) -> str:
+        """What it is recognised by: its bytes, or, where none could be read, what happened where."""
+        told = self.content or f"{self.origin}: {self.reason}".encode()
+        return xxhash.xxh3_128_hexdigest(told)
 
 
 @dataclass(frozen=True)
@@ -99,7 +105,7 @@ class Writer:
 
     def append_dead_letters(self, letters: Sequence[DeadLetter]) -> Landed:
         """Add the dead letters that the lake does not hold yet."""
-        unique = {xxhash.xxh3_128_hexdigest(letter.content): letter for letter in letters}
+        unique = {letter.key: letter for letter in letters}
         with exclusive(self._folder):
             self._dead_letters.update_incremental()
             with Lake(self._folder) as lake:
@@ -111,7 +117,7 @@ class Writer:
                 self._commit_dead_letters(new)
         return Landed(dead_letters=len(new), repeated_dead_letters=len(letters) - len(new))
 
-    def _commit(self, batch: Notifications, places: Hashes, conflicts: Hashes, last_id: int) -> None:
+    def _commit(self, batch: Notifications, places: Places, conflicts: Flags, last_id: int) -> None:
         rows = batch.rows if len(places) == batch.rows.num_rows else batch.rows.take(places)
         self._state.add_deployments(sorted(pc.unique(rows["deployment"]).to_pylist()))
         count = len(places)
@@ -120,7 +126,7 @@ class Writer:
         own = {
             "id": pa.array(np.arange(last_id + 1, last_id + 1 + count)),
             "landed_at": pa.array([times.now()] * count, pa.timestamp("us", "UTC")),
-            "is_conflict": pa.array(conflicts.astype(bool)),
+            "is_conflict": pa.array(conflicts),
         }
         columns = [own[name] if name in own else rows[name] for name in NOTIFICATIONS.fields]
         table = pa.table(columns, schema=arrow_schema(*NOTIFICATIONS.fields))
@@ -128,7 +134,11 @@ class Writer:
             self._folder / NOTIFICATIONS.name, NOTIFICATIONS, table, table["generated_at"].cast(pa.date32())
         )
         delta.commit(
-            self._notifications, NOTIFICATIONS, actions, highest_id=last_id + count, note={"landed": str(count)}
+            self._notifications,
+            NOTIFICATIONS,
+            actions,
+            highest_id=last_id + count,
+            note={"landed": str(count)},
         )
 
     def _commit_dead_letters(self, letters: dict[str, DeadLetter]) -> None:
@@ -150,7 +160,7 @@ class Writer:
         actions = delta.write_days(self._folder / DEAD_LETTERS.name, DEAD_LETTERS, table, days)
         delta.commit(self._dead_letters, DEAD_LETTERS, actions, note={"landed": str(len(letters))})
 
-    def _new(self, batch: Notifications, last_id: int) -> tuple[Hashes, Hashes]:
+    def _new(self, batch: Notifications, last_id: int) -> tuple[Places, Flags]:
         """Return the places in the batch of what is new, and which of these are conflicts."""
         known = self._keys.find(batch.keys, last_id)
         is_new = np.ones(len(batch.keys), dtype=bool)
@@ -161,7 +171,9 @@ class Writer:
             key, content = int(batch.keys[place]), int(batch.contents[place])
             contents = known.setdefault(key, set())
             body = batch.rows["body"][place].as_py() if contents and content not in contents else None
-            if content in contents or (body and any(identity.is_same(body, other) for other in bodies.get(key, ()))):
+            if content in contents or (
+                body and any(identity.is_same(body, other) for other in bodies.get(key, ()))
+            ):
                 is_new[place] = False
                 continue
             is_conflict[place] = bool(contents)
@@ -186,7 +198,8 @@ class Writer:
         differing = [
             place
             for place in suspects
-            if int(batch.contents[place]) not in known.get(int(batch.keys[place]), {int(batch.contents[place])})
+            if int(batch.contents[place])
+            not in known.get(int(batch.keys[place]), {int(batch.contents[place])})
         ]
         asked = {batch.rows["message_id"][place].as_py() for place in differing}
         if not asked:

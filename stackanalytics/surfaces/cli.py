@@ -38,7 +38,7 @@ words = Console(stderr=True, highlight=False)
 F = TypeVar("F", bound=Callable[..., object])
 
 
-class Instant(click.ParamType):
+class Instant(click.ParamType[datetime]):
     """A time, as text."""
 
     name = "time"

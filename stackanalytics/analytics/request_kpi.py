@@ -1,0 +1,53 @@
+"""Request KPIs: how long the cloud took to do what an API request asked for."""
+
+from datetime import datetime
+
+import polars as pl
+
+from stackanalytics.lake import Lake
+
+
+def request_kpis(
+    lake: Lake,
+    *,
+    tenant: str | None = None,
+    deployment: str | None = None,
+    start: datetime | None = None,
+    end: datetime | None = None,
+) -> pl.DataFrame:
+    """Return request KPIs (to be written)."""
+    return lake.sql(
+        """
+        with accepted as (
+            select request_id, instance, min(generated_at) as started_at
+            from notifications
+            where operation = 'compute.instance.update' and exchange = 'nova' and contains(service, 'api')
+                and request_id is not null and instance is not null
+            group by request_id, instance
+        )
+        select timings.operation, instance, request_id, timings.tenant, timings.deployment,
+            accepted.started_at, timings.ended_at,
+            (epoch_us(timings.ended_at) - epoch_us(accepted.started_at)) / 1e6 as duration_s
+        from accepted
+        join timings using (request_id, instance)
+        where timings.timing_state = '.' and timings.ended_at >= accepted.started_at
+            and ($start::timestamptz is null or accepted.started_at >= $start)
+            and ($end::timestamptz is null or accepted.started_at < $end)
+        qualify row_number() over (
+            partition by request_id, instance
+            order by timings.ended_at desc, timings.operation, timings.started_at, timings.deployment, timings.tenant
+        ) = 1 
+            and ($tenant::varchar is null or tenant = $tenant)
+            and ($deployment::varchar is null or deployment = $deployment)
+        order by duration_s, operation, instance, request_id, deployment, tenant
+        """,
+        {"tenant": tenant, "deployment": deployment, "start": start, "end": end},
+    )
+
+
+def tenant_is_known(lake: Lake, tenant: str) -> bool:
+    """Tell whether any notification of nova is about the tenant (to be written)."""
+    found = lake.sql(
+        "select 1 from notifications where exchange = 'nova' and tenant = $tenant limit 1", {"tenant": tenant}
+    )
+    return not found.is_empty()

@@ -1,0 +1,132 @@
+"""Answers as JSON texts: found off the event loop, and kept for those who ask the same again."""
+
+import asyncio
+import time
+from collections import OrderedDict
+from collections.abc import Hashable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TypeAlias
+
+from stackanalytics import times
+from stackanalytics.lake import Lake
+from stackanalytics.surfaces.current import CurrentLake
+from stackanalytics.surfaces.encoding import json_text
+from stackanalytics.surfaces.route import Request, Route
+
+Question: TypeAlias = Hashable
+State: TypeAlias = tuple[Hashable, datetime | None]
+
+WORKERS = 8
+KEPT_ANSWERS = 4096
+KEPT_BYTES = 64 << 20
+OVERLAP_S = 1.0
+ENTRY_BYTES = 512  # about what an entry takes beside its texts
+
+
+class Answers:
+    """The answers of one lake's routes. To be used on one event loop.
+
+    An answer depends on what was asked, the version of the lake, and, where a route says so, the
+    present second. While these stay the same it is found once, however many ask for it, at the
+    same time or later. When they change, one that was found less than a second ago is still given
+    while the next is being found, so that those who poll never wait for each other's queries.
+    What is kept is bounded: the least recently used goes first.
+    """
+
+    def __init__(self, current: CurrentLake) -> None:
+        """Answer from the newest version of a lake."""
+        self._current = current
+        self._workers = ThreadPoolExecutor(WORKERS, thread_name_prefix="answer")
+        self._pending: dict[tuple[Question, State], asyncio.Future[bytes]] = {}
+        self._shelf = _Shelf()
+
+    async def find(self, route: Route, request: Request) -> bytes:
+        """Return the answer to a request as JSON text, at once where it is kept."""
+        lake, now = self._current(), times.now().replace(microsecond=0)
+        if route.method != "GET":
+            return await self._write(route, lake, request, now)
+        question = _question(route, request)
+        state = tuple(lake.version.items()), now if route.is_timely else None
+        kept = self._shelf.get(question)
+        if kept is not None and kept.state == state:
+            return kept.answer
+        pending = self._pending.get((question, state))
+        if pending is None:
+            pending = self._ask(route, lake, request, now)
+            self._pending[question, state] = pending
+            pending.add_done_callback(lambda found: self._put(question, state, found))
+        return kept.answer if kept is not None and kept.is_recent() else await pending
+
+    async def close(self) -> None:
+        """Wait until everything that was asked is answered."""
+        await asyncio.to_thread(self._workers.shutdown)
+
+    async def _write(self, route: Route, lake: Lake, request: Request, now: datetime) -> bytes:
+        answer = await self._ask(route, lake, request, now)
+        await asyncio.get_running_loop().run_in_executor(self._workers, self._current.look)
+        self._shelf.clear()
+        return answer
+
+    def _ask(self, route: Route, lake: Lake, request: Request, now: datetime) -> asyncio.Future[bytes]:
+        return asyncio.get_running_loop().run_in_executor(self._workers, _answer, route, lake, request, now)
+
+    def _put(self, question: Question, state: State, found: asyncio.Future[bytes]) -> None:
+        del self._pending[question, state]
+        if not found.cancelled() and found.exception() is None:
+            self._shelf.put(question, _Kept(found.result(), state, time.monotonic()))
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    answer: bytes
+    state: State
+    found_s: float
+
+    def is_recent(self) -> bool:
+        return time.monotonic() - self.found_s < OVERLAP_S
+
+
+class _Shelf:
+    """A bounded number of answers, the least recently used first."""
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[Question, _Kept] = OrderedDict()
+        self._bytes = 0
+
+    def get(self, question: Question) -> _Kept | None:
+        kept = self._kept.get(question)
+        if kept is not None:
+            self._kept.move_to_end(question)
+        return kept
+
+    def put(self, question: Question, kept: _Kept) -> None:
+        self._remove(question)
+        self._kept[question] = kept
+        self._bytes += _size(question, kept)
+        while self._bytes > KEPT_BYTES or len(self._kept) > KEPT_ANSWERS:
+            self._remove(next(iter(self._kept)))
+
+    def clear(self) -> None:
+        self._kept.clear()
+        self._bytes = 0
+
+    def _remove(self, question: Question) -> None:
+        kept = self._kept.pop(question, None)
+        if kept is not None:
+            self._bytes -= _size(question, kept)
+
+
+def _size(question: Question, kept: _Kept) -> int:
+    return len(str(question)) + len(kept.answer) + ENTRY_BYTES
+
+
+def _question(route: Route, request: Request) -> Question:
+    # the order of values of the same name may matter, that of names does not
+    query = tuple(sorted(request.query, key=lambda pair: pair[0]))
+    return route.path, tuple(request.parts.items()), query
+
+
+def _answer(route: Route, lake: Lake, request: Request, now: datetime) -> bytes:
+    return json_text(route.answer(lake, request, now))

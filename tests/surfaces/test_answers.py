@@ -1,0 +1,204 @@
+"""Keeping answers, and finding them off the event loop."""
+
+import asyncio
+import threading
+import time
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+
+from stackanalytics.errors import InputError
+from stackanalytics.lake import Lake
+from stackanalytics.surfaces import answers
+from stackanalytics.surfaces.answers import Answers
+from stackanalytics.surfaces.current import CurrentLake
+from stackanalytics.surfaces.route import Request, Route
+from stackanalytics.testing import lake_of, notification
+
+ONE = Request({}, (("a", "1"),))
+TWO = Request({}, (("a", "2"),))
+
+
+class Counter:
+    """A route that tells how often it was asked, and may take its time."""
+
+    def __init__(self, path: str = "/count/", *, is_timely: bool = False, seconds: float = 0) -> None:
+        self.asked = 0
+        self.seconds = seconds
+        self.threads: set[str] = set()
+        self.route = Route(path, self.answer, "Counts.", is_timely=is_timely)
+
+    def answer(self, lake: Lake, request: Request, now: datetime) -> object:
+        self.asked += 1
+        self.threads.add(threading.current_thread().name)
+        time.sleep(self.seconds)
+        return self.asked
+
+
+@pytest.fixture
+def current(tmp_path: Path) -> CurrentLake:
+    """A lake that only changes when it is told to look."""
+    lake_of(tmp_path, [notification("compute.instance.update", "2014-01-14")]).close()
+    return CurrentLake(tmp_path)
+
+
+@pytest.fixture(autouse=True)
+def _without_overlap(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give no answer of a moment ago, but where a test is about that."""
+    monkeypatch.setattr(answers, "OVERLAP_S", 0.0)
+
+
+def change(current: CurrentLake, number: int) -> None:
+    """Land something, and have the lake look."""
+    lake_of(current().path, [notification("compute.instance.update", "2014-01-14", serial=number)]).close()
+    current.look()
+
+
+def test_an_answer_is_found_once(current: CurrentLake) -> None:
+    """Asked again, also with the parameters in another order, the route does not work again."""
+    counter = Counter()
+
+    async def ask() -> list[bytes]:
+        found = Answers(current)
+        requests = [Request({}, (("a", "1"), ("b", "2"))), Request({}, (("b", "2"), ("a", "1"))), TWO]
+        return [await found.find(counter.route, request) for request in requests]
+
+    assert asyncio.run(ask()) == [b"1", b"1", b"2"]
+
+
+def test_the_order_of_values_of_one_name_matters(current: CurrentLake) -> None:
+    """Requests that differ in which value comes last are different questions."""
+    counter = Counter()
+
+    async def ask() -> list[bytes]:
+        found = Answers(current)
+        requests = [Request({}, (("a", "1"), ("a", "2"))), Request({}, (("a", "2"), ("a", "1")))]
+        return [await found.find(counter.route, request) for request in requests]
+
+    assert asyncio.run(ask()) == [b"1", b"2"]
+
+
+def test_those_who_ask_at_the_same_time_share_one_answer(current: CurrentLake) -> None:
+    """Fifty who ask the same while it is being found wait for one query, in another thread."""
+    counter = Counter(seconds=0.2)
+
+    async def ask() -> list[bytes]:
+        found = Answers(current)
+        return await asyncio.gather(*(found.find(counter.route, ONE) for _ in range(50)))
+
+    assert asyncio.run(ask()) == [b"1"] * 50
+    assert threading.current_thread().name not in counter.threads
+
+
+def test_a_new_version_has_new_answers(current: CurrentLake) -> None:
+    """Once something is landed and seen, an answer is found anew."""
+    counter = Counter()
+
+    async def ask() -> list[bytes]:
+        found = Answers(current)
+        before = await found.find(counter.route, ONE)
+        change(current, 1)
+        return [before, await found.find(counter.route, ONE), await found.find(counter.route, ONE)]
+
+    assert asyncio.run(ask()) == [b"1", b"2", b"2"]
+
+
+def test_timely_answers_last_for_their_second(current: CurrentLake) -> None:
+    """An answer that depends on the time is found anew in the next second, another is not."""
+    timely, timeless = Counter("/timely/", is_timely=True), Counter()
+
+    async def ask() -> None:
+        found = Answers(current)
+        for _ in range(2):
+            await found.find(timely.route, ONE)
+            await found.find(timeless.route, ONE)
+            await asyncio.sleep(1.01)
+
+    asyncio.run(ask())
+    assert (timely.asked, timeless.asked) == (2, 1)
+
+
+def test_an_answer_of_a_moment_ago_bridges_the_next(current: CurrentLake, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who polls on gets the former answer while the next is being found, and then the next."""
+    monkeypatch.setattr(answers, "OVERLAP_S", 60.0)
+    counter = Counter()
+
+    async def ask() -> list[bytes]:
+        found = Answers(current)
+        polled = [await found.find(counter.route, ONE)]
+        counter.seconds = 0.2
+        change(current, 1)
+        polled.append(await found.find(counter.route, ONE))
+        await found.close()
+        await asyncio.sleep(0)
+        return [*polled, await found.find(counter.route, ONE)]
+
+    assert asyncio.run(ask()) == [b"1", b"1", b"2"]
+
+
+def test_errors_are_not_kept(current: CurrentLake) -> None:
+    """A refusal reaches everybody who asked, and whoever asks later is answered anew."""
+    asked = []
+
+    def refuse(lake: Lake, request: Request, now: datetime) -> object:
+        asked.append(request)
+        raise InputError("no")
+
+    async def ask() -> None:
+        found = Answers(current)
+        route = Route("/refuse/", refuse, "Refuses.")
+        refused = await asyncio.gather(*(found.find(route, ONE) for _ in range(3)), return_exceptions=True)
+        assert [str(problem) for problem in refused] == ["no"] * 3
+        with pytest.raises(InputError):
+            await found.find(route, ONE)
+
+    asyncio.run(ask())
+    assert len(asked) == 2
+
+
+def test_what_is_kept_is_bounded(current: CurrentLake, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With room for two answers, the one that was not asked for the longest goes."""
+    monkeypatch.setattr(answers, "KEPT_ANSWERS", 2)
+    counter = Counter()
+    three = Request({}, (("a", "3"),))
+
+    async def ask() -> list[bytes]:
+        found = Answers(current)
+        return [await found.find(counter.route, request) for request in (ONE, TWO, ONE, three, ONE, TWO)]
+
+    assert asyncio.run(ask()) == [b"1", b"2", b"1", b"3", b"1", b"4"]
+
+
+def test_large_answers_are_not_kept(current: CurrentLake, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An answer that is larger than all room is given, and found anew."""
+    monkeypatch.setattr(answers, "KEPT_BYTES", 100)
+    counter = Counter()
+
+    async def ask() -> list[bytes]:
+        found = Answers(current)
+        return [await found.find(counter.route, ONE) for _ in range(2)]
+
+    assert asyncio.run(ask()) == [b"1", b"2"]
+
+
+def test_what_writes_is_done_every_time_and_seen_at_once(current: CurrentLake) -> None:
+    """A request that writes is never kept, and the next request sees what it wrote."""
+
+    def write(lake: Lake, request: Request, now: datetime) -> object:
+        lake_of(lake.path, [notification("compute.instance.update", "2014-01-14", said=request.body.decode())]).close()
+        return "written"
+
+    def rows(lake: Lake, request: Request, now: datetime) -> object:
+        return lake.sql("select count(*) from notifications").item()
+
+    async def ask() -> list[bytes]:
+        found = Answers(current)
+        writing, counting = Route("/rows/", write, "Writes.", "POST"), Route("/rows/", rows, "Counts.")
+        counted = [await found.find(counting, ONE)]
+        for body in (b"a", b"b"):
+            await found.find(writing, Request({}, (), body))
+            counted.append(await found.find(counting, ONE))
+        return counted
+
+    assert asyncio.run(ask()) == [b"1", b"2", b"3"]

@@ -1,0 +1,498 @@
+"""The server over HTTP: its routes, its errors, and what the stacky command line needs of it."""
+
+import asyncio
+import json
+import queue
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+import requests
+from tornado.httpserver import HTTPServer
+from tornado.netutil import bind_sockets
+from tornado.web import Application
+
+from stackanalytics import times
+from stackanalytics.lake import Lake
+from stackanalytics.surfaces import handlers, server, stacky
+from stackanalytics.surfaces.answers import Answers
+from stackanalytics.surfaces.current import CurrentLake
+from stackanalytics.surfaces.encoding import error_table
+from stackanalytics.surfaces.route import Request, Route, Surface
+from stackanalytics.testing import lake_of, notification
+
+INSTANCE = "77e0f192-00a2-4f14-ad56-7467897828ea"
+REQUEST = "req-a7517402-6192-4d0a-85a1-e14051790d5a"
+
+# for each path, queries that cannot be answered; a path that takes no parameters has none
+PAGES = ["limit=-1", "limit=x", "limit=1.5", "offset=-1", "offset=x"]
+TIMES = ["when_min=x", "when_max=x", "when_min=1e30", "when_max=nan"]
+SERVICE = ["service=cinder", "service=Nova"]
+REFUSED = {
+    "/stacky/deployments/": [],
+    "/stacky/events/": SERVICE,
+    "/stacky/hosts/": SERVICE,
+    "/stacky/uuid/": ["", "uuid=", "uuid=x", *(f"uuid={INSTANCE}&{bad}" for bad in PAGES + TIMES + SERVICE)],
+    "/stacky/timings/": [
+        "",
+        "name=",
+        *(f"name=x&{bad}" for bad in [*PAGES, "end_when_min=x", "end_when_max=x"]),
+    ],
+    "/stacky/timings/uuid/": ["", "uuid=x"],
+    "/stacky/summary/": ["uuid=x", *PAGES],
+    "/stacky/request/": ["", "request_id=x", *(f"request_id={REQUEST}&{bad}" for bad in PAGES + TIMES)],
+    "/stacky/reports/": ["created_from=x", "created_to=x", *PAGES],
+    "/stacky/reports/search/": ["id=x", "created=x", "period_start=x", "period_end=x", "bogus=1", *PAGES],
+    "/stacky/report/<report_id>/": [],
+    "/stacky/show/<event_id>/": SERVICE,
+    "/stacky/watch/<deployment_id>/": ["since=x", "since=1e30", *SERVICE],
+    "/stacky/search/": [
+        "",
+        "field=event",
+        "value=1",
+        "field=bogus&value=1",
+        "field=id&value=x",
+        "field=when&value=x",
+        *(f"field=event&value=x&{bad}" for bad in PAGES + TIMES + SERVICE),
+    ],
+    "/stacky/kpi/": [],
+    "/stacky/kpi/<tenant_id>/": [],
+    "/stacky/usage/<kind>/": [""],
+}
+# queries that every path refuses
+HOSTILE = ["uuid=%ff&name=%ff", "&".join(f"p{number}=1" for number in range(201))]
+# parts of paths, of which each names nothing
+HOSTILE_PARTS = ["x", "-1", "1.0", "9" * 40, "%ff", "%00", "%27", "%D9%A3", "1%20or%201"]
+
+
+@contextmanager
+def running(folder: Path, *surfaces: Surface, allow_writes: bool = False) -> Iterator[str]:
+    """A server of a lake in a thread, with the usual surfaces or others; yields its address."""
+    started: queue.Queue[tuple[asyncio.AbstractEventLoop, asyncio.Event, int]] = queue.Queue()
+
+    async def run() -> None:
+        with CurrentLake(folder) as current:
+            answers, stop = Answers(current), asyncio.Event()
+            http = HTTPServer(_app(answers, surfaces, allow_writes))
+            sockets = bind_sockets(0, "127.0.0.1")
+            http.add_sockets(sockets)
+            started.put((asyncio.get_running_loop(), stop, sockets[0].getsockname()[1]))
+            await stop.wait()
+            http.stop()
+            await http.close_all_connections()
+            await answers.close()
+
+    thread = threading.Thread(target=lambda: asyncio.run(run()))
+    thread.start()
+    loop, stop, port = started.get(timeout=60)
+    try:
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        loop.call_soon_threadsafe(stop.set)
+        thread.join()
+
+
+def _app(answers: Answers, surfaces: Sequence[Surface], allow_writes: bool) -> Application:
+    if not surfaces:
+        return server.make_app(answers, allow_writes=allow_writes)
+    rules = handlers.json_rules(answers, surfaces, allow_writes=allow_writes)
+    return Application(rules, **handlers.app_settings(surfaces))
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A lake with an operation of the last hour, an image, and one report."""
+    start = times.now() - timedelta(minutes=30)
+    fields = {"instance": INSTANCE, "request_id": REQUEST, "tenant": "5877054", "exchange": "nova"}
+    folder = tmp_path_factory.mktemp("served")
+    events = [
+        notification("compute.instance.update", start, publisher_id="api.api-1", **fields),
+        notification("compute.instance.create.start", start + timedelta(seconds=1), **fields),
+        notification("compute.instance.create.end", start + timedelta(seconds=9), **fields),
+        notification("image.upload", start, payload={"id": INSTANCE}, exchange="glance"),
+    ]
+    with lake_of(folder, events, deployment="region-1") as lake:
+        lake.state.add_report(
+            "nova usage audit",
+            version=7,
+            period_start=times.instant("2014-01-14"),
+            period_end=times.instant("2014-01-15"),
+            created_at=times.now(),
+            parameters="{}",
+            tables="{}",
+            path="reports/1.parquet",
+        )
+        (folder / "reports").mkdir()
+        lake.sql("select 1 as a").write_parquet(folder / "reports" / "1.parquet")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def url(folder: Path) -> Iterator[str]:
+    """The address of a server of that lake."""
+    with running(folder) as address:
+        yield address
+
+
+def assert_refused(response: requests.Response, *statuses: int) -> None:
+    """A refusal is an error table in JSON that tells the status in words."""
+    assert response.status_code in statuses, (response.url, response.text)
+    assert response.headers["Content-Type"] == "application/json"
+    headers, [phrase, message] = response.json()
+    assert headers == ["Error", "Message"]
+    assert phrase == requests.status_codes._codes[response.status_code][0].replace("_", " ").title()
+    assert message
+
+
+def filled(path: str, part: str = "0") -> str:
+    """A path with its parts filled in."""
+    return re.sub(r"<\w+>", part, path)
+
+
+@pytest.mark.parametrize("path", [route.path for route in stacky.SURFACE.routes])
+def test_bad_parameters_are_refused(url: str, path: str) -> None:
+    """Every route refuses what it cannot answer with an error table, and never fails."""
+    for query in [*REFUSED[path], *HOSTILE]:
+        assert_refused(requests.get(f"{url}{filled(path)}?{query}", timeout=60), 400, 404)
+
+
+@pytest.mark.parametrize("path", [path for path in REFUSED if "<" in path])
+def test_bad_parts_of_paths_name_nothing(url: str, path: str) -> None:
+    """What stands for a number or a tenant and is none is not found, whatever it is."""
+    for part in HOSTILE_PARTS:
+        response = requests.get(url + filled(path, part), timeout=60)
+        if path == "/stacky/watch/<deployment_id>/" and response.status_code == 200:
+            assert response.json()[1] == []
+        else:
+            assert_refused(response, 400, 404)
+
+
+def test_fields_of_every_type_refuse_or_answer(url: str) -> None:
+    """A search by any column for anything is answered or refused, but does not fail."""
+    values = ["=x", "=1", f"={'9' * 40}", "=1389715200.5", "=%00'", "__contains=x", "__startswith=1"]
+    for field in (*stacky.event.SEARCHABLE, *stacky.LEGACY_FIELDS, "uuid"):
+        for asked in values:
+            lookup, value = asked.split("=")
+            query = f"field={field}{lookup}&value={value}"
+            response = requests.get(f"{url}/stacky/search/?{query}", timeout=60)
+            if response.status_code != 200:
+                assert_refused(response, 400)
+
+
+@pytest.mark.parametrize("path", [path for path in REFUSED if "usage" not in path])
+def test_both_forms_of_a_path_are_served(url: str, path: str) -> None:
+    """With and without the last slash the answer is the same table, in JSON."""
+    queries = {"uuid/": f"?uuid={INSTANCE}", "timings/": "?name=x", "search/": "?field=id&value=1"}
+    query = next((query for end, query in queries.items() if path.endswith(end)), "")
+    query = f"?request_id={REQUEST}" if path == "/stacky/request/" else query
+    query = "" if path == "/stacky/reports/search/" else query
+    part = "5877054" if "kpi" in path else "1"
+
+    answers = [requests.get(url + filled(form, part) + query, timeout=60) for form in (path, path.rstrip("/"))]
+
+    assert [answer.status_code for answer in answers] == [200, 200]
+    assert {answer.headers["Content-Type"] for answer in answers} == {"application/json"}
+    if "watch" not in path:
+        assert answers[0].content == answers[1].content
+
+
+def test_of_a_parameter_given_twice_the_last_counts(url: str) -> None:
+    """A repeated parameter is what it was last said to be; an empty one is as if not given."""
+    names = requests.get(f"{url}/stacky/events/?service=nova&service=glance", timeout=60).json()
+    assert names == [["Event Name"], ["image.upload"]]
+    assert len(requests.get(f"{url}/stacky/events/?service=glance&service=", timeout=60).json()) == 4
+
+
+def test_a_part_of_a_path_is_no_parameter(url: str) -> None:
+    """A parameter with the name of a part of the path does not replace it."""
+    shown = requests.get(f"{url}/stacky/show/2/?event_id=3", timeout=60).json()
+
+    assert shown[0][1] == ["#", 2]
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"])
+@pytest.mark.parametrize("path", ["/x", "/stacky", "/stacky/", "/stacky/x/", "/stacky/show/", "/db/x", "/%ff", "//"])
+def test_unknown_paths_are_not_found(url: str, method: str, path: str) -> None:
+    """What is no path is not found, whatever the method, in JSON."""
+    response = requests.request(method, url + path, timeout=60)
+
+    assert response.status_code == 404
+    assert response.headers["Content-Type"] == "application/json"
+    if method != "HEAD":
+        assert_refused(response, 404)
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "OPTIONS", "BREW"])
+@pytest.mark.parametrize("path", ["/stacky/events/", "/stacky/watch/0", "/healthz", "/"])
+def test_other_methods_are_not_possible(url: str, method: str, path: str) -> None:
+    """A known path refuses what it has no method for, in JSON."""
+    assert_refused(requests.request(method, url + path, data=b"{", timeout=60), 405)
+
+
+def test_refused_methods_say_what_is_possible(url: str) -> None:
+    """The header Allow lists the methods."""
+    assert requests.post(f"{url}/stacky/events/", timeout=60).headers["Allow"] == "GET, HEAD"
+
+
+@pytest.mark.parametrize("path", ["/stacky/events/", "/stacky/show/99/", "/healthz", "/"])
+def test_head_is_get_without_the_body(url: str, path: str) -> None:
+    """HEAD has the status and the headers of GET, and nothing else."""
+    whole, head = requests.get(url + path, timeout=60), requests.head(url + path, timeout=60)
+
+    assert head.status_code == whole.status_code
+    assert head.headers["Content-Length"] == whole.headers["Content-Length"]
+    assert head.content == b""
+
+
+def test_health(url: str, folder: Path) -> None:
+    """The server says that it is alive, and the version of its lake."""
+    with Lake(folder) as lake:
+        expected = {"status": "ok", "version": lake.version}
+
+    assert requests.get(f"{url}/healthz", timeout=60).json() == expected
+
+
+def test_the_front_page_links_what_there_is(url: str) -> None:
+    """The front page names every route, links those that need nothing, and loads nothing from elsewhere."""
+    response = requests.get(url + "/", timeout=60)
+
+    assert requests.get(f"{url}/routes", timeout=60).content == response.content
+    assert response.headers["Content-Type"] == "text/html; charset=utf-8"
+    for route in stacky.SURFACE.routes:
+        assert route.path.replace("<", "&lt;").replace(">", "&gt;") in response.text
+    assert '<a href="/stacky/events/">' in response.text
+    assert "http" not in response.text
+
+
+# what the command line of stacky asks, and what it does with the answers
+
+
+def test_stacky_tables(url: str) -> None:
+    """deployments, events, hosts, summary, kpi: rows of the length of the headers, under unique titles."""
+    for path in ("deployments", "events", "hosts", "summary", "kpi", "kpi/5877054"):
+        titles, *rows = requests.get(f"{url}/stacky/{path}/", timeout=60).json()
+        assert len(set(titles)) == len(titles)
+        assert rows
+        assert {len(row) for row in rows} == {len(titles)}
+
+
+def test_stacky_uuid_timings_request_search(url: str) -> None:
+    """The commands that look something up get tables, too."""
+    asked = [
+        ("uuid", {"uuid": INSTANCE, "service": "nova"}),
+        ("timings/uuid", {"uuid": INSTANCE}),
+        ("timings", {"name": "compute.instance.create", "end_when_min": "0", "end_when_max": "4102444800"}),
+        ("request", {"request_id": REQUEST}),
+        ("search", {"service": "nova", "field": "event", "value": "compute.instance.update", "limit": "5"}),
+    ]
+    for path, parameters in asked:
+        titles, *rows = requests.get(f"{url}/stacky/{path}/", params=parameters, timeout=60).json()
+        assert rows, path
+        assert {len(row) for row in rows} == {len(titles)}
+
+
+def test_stacky_show(url: str) -> None:
+    """show gets three elements: a table of pairs, JSON in JSON, and a uuid to ask for next."""
+    shown, text, uuid = requests.get(f"{url}/stacky/show/1/", params={"service": "nova"}, timeout=60).json()
+
+    assert {len(row) for row in shown} == {2}
+    assert isinstance(json.loads(text), list)
+    assert len(requests.get(f"{url}/stacky/uuid/", params={"uuid": uuid, "service": "nova"}, timeout=60).json()) > 1
+
+
+def test_stacky_watch(url: str) -> None:
+    """watch gets three elements, of which the last comes back as since; cells but the first are text."""
+    since = str(times.unix_us(times.now()) // 1_000_000 - 3600)
+
+    widths, rows, last = requests.get(
+        f"{url}/stacky/watch/0/", params={"service": "nova", "since": since}, timeout=60
+    ).json()
+
+    assert len(widths) == 6
+    assert all(isinstance(width, int) for width in widths)
+    assert len(rows) == 3
+    for row in rows:
+        assert len(row) == 7
+        assert all(isinstance(cell, str) for cell in row[1:])
+    assert requests.get(f"{url}/stacky/watch/0/", params={"since": last}, timeout=60).json()[1] == []
+
+
+def test_stacky_reports(url: str) -> None:
+    """reports and report are asked without the last slash; the columns that are times are numbers."""
+    asked = f"{url}/stacky/reports?created_from={0:f}&created_to={4102444800:f}"
+
+    rows = requests.get(asked, timeout=60).json()[1:]
+
+    assert [type(cell) for row in rows for cell in row] == [int, float, float, float, str, int]
+    metadata, *table = requests.get(f"{url}/stacky/report/{rows[0][0]}", timeout=60).json()
+    assert isinstance(metadata, dict)
+    assert table == [["a"], [1]]
+
+
+# the server itself
+
+
+def test_what_is_landed_is_seen(tmp_path: Path) -> None:
+    """A server that runs on answers from what was landed meanwhile."""
+    lake_of(tmp_path, [notification("compute.instance.update", "2014-01-14", exchange="nova")]).close()
+    with running(tmp_path) as url:
+        assert requests.get(f"{url}/stacky/events/", timeout=60).json()[1:] == [["compute.instance.update"]]
+
+        lake_of(tmp_path, [notification("compute.instance.new", "2014-01-14", exchange="nova")]).close()
+
+        end = time.monotonic() + 20
+        while len(requests.get(f"{url}/stacky/events/", timeout=60).json()) == 2 and time.monotonic() < end:
+            time.sleep(0.1)
+        assert requests.get(f"{url}/stacky/events/", timeout=60).json()[1:] == [
+            ["compute.instance.new"],
+            ["compute.instance.update"],
+        ]
+
+
+def test_slow_questions_do_not_keep_others_waiting(folder: Path) -> None:
+    """While one query takes its time, others are answered."""
+    let_go = threading.Event()
+
+    def slow(lake: Lake, request: Request, now: object) -> object:
+        let_go.wait(30)
+        return "slow"
+
+    surface = Surface("/slow", (Route("/slow/", slow, "Slow."),), error_table)
+    answered = []
+    with running(folder, surface) as url:
+        thread = threading.Thread(target=lambda: answered.append(requests.get(f"{url}/slow/", timeout=60).json()))
+        thread.start()
+        assert requests.get(f"{url}/healthz", timeout=60).json()["status"] == "ok"
+        assert answered == []
+        let_go.set()
+        thread.join()
+    assert answered == ["slow"]
+
+
+def test_a_server_that_only_reads_refuses_writes(folder: Path) -> None:
+    """A route that writes is refused, unless writing was allowed; each surface words its own errors."""
+
+    def write(lake: Lake, request: Request, now: object) -> object:
+        return request.body.decode()
+
+    surface = Surface(
+        "/db",
+        (Route("/db/x/", write, "Writes.", method="PUT"),),
+        lambda status, message: {"status": int(status)},
+    )
+    with running(folder, surface) as url:
+        refused = requests.put(f"{url}/db/x/", data="a", timeout=60)
+        assert (refused.status_code, refused.json()) == (403, {"status": 403})
+        assert requests.get(f"{url}/db/x/", timeout=60).json() == {"status": 405}
+        assert requests.get(f"{url}/db/y", timeout=60).json() == {"status": 404}
+    with running(folder, surface, allow_writes=True) as url:
+        assert requests.put(f"{url}/db/x", data="a", timeout=60).json() == "a"
+
+
+def test_failures_are_json_too(folder: Path) -> None:
+    """What nobody thought of is a 500 in JSON, without what went wrong inside."""
+
+    def fail(lake: Lake, request: Request, now: object) -> object:
+        raise ZeroDivisionError("secret")
+
+    surface = Surface("/fail", (Route("/fail/", fail, "Fails."),), error_table)
+    with running(folder, surface) as url:
+        response = requests.get(f"{url}/fail/", timeout=60)
+
+    assert_refused(response, 500)
+    assert "secret" not in response.text
+
+
+SERVE = """
+import sys
+from stackanalytics.surfaces.server import serve
+
+def page(lake):
+    "A page of the test."
+    import panel
+    return panel.pane.Markdown(f"{len(lake().deployments())} deployments")
+
+serve(sys.argv[1], port=0, pages={"test": page} if sys.argv[2] == "pages" else None,
+      on_ready=lambda url: print(url, "panel" in sys.modules, flush=True))
+"""
+
+
+@contextmanager
+def served(folder: Path, kind: str) -> Iterator[tuple[str, bool, subprocess.Popen[str]]]:
+    """A server in a process of its own: its address, whether it imported Panel, the process."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", SERVE, str(folder), kind],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert process.stdout is not None
+        url, has_panel = process.stdout.readline().split()
+        yield url.rstrip("/"), has_panel == "True", process
+    finally:
+        process.kill()
+        process.wait()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_the_server_in_order(folder: Path, number: signal.Signals) -> None:
+    """JSON alone is served without Panel; on a signal the server ends well and says nothing."""
+    with served(folder, "json") as (url, has_panel, process):
+        assert not has_panel
+        assert requests.get(f"{url}/stacky/events/", timeout=60).status_code == 200
+
+        process.send_signal(number)
+
+        assert process.communicate(timeout=30) == ("", "")
+        assert process.returncode == 0
+
+
+def test_pages_are_served_beside_json(folder: Path) -> None:
+    """With pages, Panel serves them and its own files; all else is as without."""
+    with served(folder, "pages") as (url, has_panel, process):
+        assert has_panel
+        page = requests.get(f"{url}/test", timeout=60)
+        assert (page.status_code, page.headers["Content-Type"]) == (200, "text/html")
+        assert requests.get(f"{url}/static/js/bokeh.min.js", timeout=60).status_code == 200
+        assert requests.get(f"{url}/stacky/deployments/", timeout=60).json()[1:] == [[1, "region-1"]]
+        assert_refused(requests.get(f"{url}/nothing", timeout=60), 404)
+        assert_refused(requests.post(f"{url}/stacky/events/", timeout=60), 405)
+        front = requests.get(f"{url}/", timeout=60).text
+        assert '<a href="/test">/test</a></dt><dd>A page of the test.</dd>' in front
+        for host in ("127.0.0.1", "localhost"):
+            assert _websocket_status(url, f"http://{host}:{url.rpartition(':')[2]}") == 101
+        assert _websocket_status(url, "http://elsewhere.example") == 403
+
+        process.send_signal(signal.SIGTERM)
+
+        assert process.wait(timeout=30) == 0
+
+
+def _websocket_status(url: str, origin: str) -> int:
+    """How the server answers when a page of *origin* wants to talk to it."""
+    page = requests.get(f"{url}/test", timeout=60).text
+    [token] = re.findall(r'"token":"([^"]+)"', page)
+    host, port = url.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=30) as connection:
+        head = (
+            "GET /test/ws HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: x3JJHMbDL1EzLkh9GBhXDw==\r\n"
+            f"Sec-WebSocket-Protocol: bokeh, {token}\r\nOrigin: {origin}\r\n\r\n"
+        )
+        connection.sendall(head.encode())
+        return int(connection.recv(64).split()[1])
+
+
+def test_pages_of_installed_packages_are_found() -> None:
+    """Pages come from entry points; whatever is installed, each is a function by its name."""
+    assert all(isinstance(name, str) and callable(page) for name, page in server.installed_pages().items())
