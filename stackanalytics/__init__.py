@@ -2,7 +2,7 @@
 
 from stackanalytics.analytics.event import deployments, event, event_types, events, hosts
 from stackanalytics.analytics.request_kpi import request_kpis, tenant_is_known
-from stackanalytics.analytics.timing import timing_distribution, timing_summary, timings
+from stackanalytics.analytics.timing import slowest_timings, timing_distribution, timing_summary, timings
 from stackanalytics.lake import Lake, open_lake
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "hosts",
     "open_lake",
     "request_kpis",
+    "slowest_timings",
     "tenant_is_known",
     "timing_distribution",
     "timing_summary",

@@ -1,17 +1,28 @@
 """Timings: how long operations on instances took, from their starts and ends."""
 
+from collections.abc import Mapping
 from datetime import datetime
 
+import numpy as np
 import polars as pl
 
+from stackanalytics.errors import InputError
 from stackanalytics.lake import Lake
+from stackanalytics.schema import polars_schema
 
-_FILTERS = """
-    ($instance::varchar is null or instance = $instance)
-    and ($operation::varchar is null or operation = $operation)
+TIMING_COLUMNS = (
+    *("timing_state", "operation", "instance", "request_id", "deployment", "tenant"),
+    *("started_at", "ended_at", "duration_s", "start_id", "end_id", "start_host", "end_host"),
+)
+SUMMARY_COLUMNS = ("operation", "count", "min_s", "mean_s", "median_s", "p95_s", "max_s")
+DISTRIBUTION_COLUMNS = ("lower_s", "upper_s", "count")
+
+_COMPLETED = """
+from timings_of($instance, null, $operation)
+where timing_state = '.' and ended_at >= started_at
     and ($deployment::varchar is null or deployment = $deployment)
-    and ($start::timestamptz is null or coalesce(ended_at, started_at) >= $start)
-    and ($end::timestamptz is null or coalesce(ended_at, started_at) < $end)
+    and ($start::timestamptz is null or ended_at >= $start)
+    and ($end::timestamptz is null or ended_at < $end)
 """
 
 
@@ -26,26 +37,66 @@ def timings(
     start: datetime | None = None,
     end: datetime | None = None,
 ) -> pl.DataFrame:
-    """Return timings (to be written)."""
+    """Return the timings of operations on instances: their starts and ends in pairs.
+
+    A start and an end of equal operation, instance and request make a pair if the end follows the
+    start at once; the only start and the only end of a request always do. What finds no partner
+    has a row of its own.
+
+    Parameters
+    ----------
+    lake
+        The lake to ask.
+    instance, operation, request_id
+        Only those of this instance, operation (an event type without ``.start`` and ``.end``, in
+        its legacy spelling) and request.
+    deployment
+        Only those that this deployment ended (or started, where no end is known).
+    state
+        Only those in this state: ``.``, ``S`` or ``E``.
+    start, end
+        Only those that ended (or started, where no end is known) in ``[start, end)``.
+
+    Returns
+    -------
+    polars.DataFrame
+        A row a timing, in the order of ``started_at`` (else ``ended_at``), with
+
+        * ``timing_state`` (String): ``.`` start and end known, ``S`` only the start, ``E`` only the end
+        * ``operation``, ``instance``, ``request_id`` (String)
+        * ``deployment``, ``tenant`` (String): those of the end, else of the start
+        * ``started_at``, ``ended_at`` (Datetime, UTC): null where not known
+        * ``duration_s`` (Float64): time between them [s]; negative where clocks disagree
+        * ``start_id``, ``end_id`` (Int64): ids of the two notifications
+        * ``start_host``, ``end_host`` (String): hosts that sent them
+
+    Source: nova's notifications ending in ``.start`` and ``.end``, legacy and versioned.
+
+    Examples
+    --------
+    >>> sa.timings(lake, operation="compute.instance.create", state="S")["instance"].to_list()
+    []
+    """
     return lake.sql(
-        f"""
-        from timings
-        where {_FILTERS}
-            and ($request_id::varchar is null or request_id = $request_id)
-            and ($state::varchar is null or timing_state = $state)
+        """
+        from timings_of($instance, $request_id, $operation)
+        where ($state::varchar is null or timing_state = $state)
+            and ($deployment::varchar is null or deployment = $deployment)
+            and ($start::timestamptz is null or coalesce(ended_at, started_at) >= $start)
+            and ($end::timestamptz is null or coalesce(ended_at, started_at) < $end)
         order by coalesce(started_at, ended_at), operation, instance, request_id, ended_at,
             deployment, tenant, start_host, end_host, start_id, end_id
         """,
         {
             "instance": instance,
+            "request_id": request_id,
             "operation": operation,
             "deployment": deployment,
-            "request_id": request_id,
             "state": state,
             "start": start,
             "end": end,
         },
-    )
+    ).cast(polars_schema(*TIMING_COLUMNS))
 
 
 def timing_summary(
@@ -59,21 +110,19 @@ def timing_summary(
     limit: int | None = None,
     offset: int = 0,
 ) -> pl.DataFrame:
-    """Return the summary (to be written)."""
+    """Return how many timings each operation has, and how long they took.
+    """
     return lake.sql(
         f"""
         with completed as (
-            select operation, duration_s,
-                row_number() over (
-                    partition by operation order by ended_at, duration_s, instance, request_id, end_id
-                ) as place
-            from timings
-            where timing_state = '.' and duration_s >= 0 and {_FILTERS}
+            select operation, epoch_us(ended_at) - epoch_us(started_at) as us,
+                row_number() over (partition by operation order by ended_at, started_at) as place
+            {_COMPLETED}
         )
-        select operation, count(*) as count, min(duration_s) as min_s, avg(duration_s) as mean_s,
-            median(duration_s) as median_s, quantile_cont(duration_s, 0.95) as p95_s, max(duration_s) as max_s
+        select operation, count(*) as count, min(us) / 1e6 as min_s, sum(us) / count(*) / 1e6 as mean_s,
+            median(us) / 1e6 as median_s, quantile_cont(us, 0.95) / 1e6 as p95_s, max(us) / 1e6 as max_s
         from completed
-        where place > $offset and ($limit::bigint is null or place <= $offset + $limit)
+        where ($limit::bigint is null or place <= $offset + $limit) and ($offset = 0 or place > $offset)
         group by operation
         order by operation
         """,
@@ -86,7 +135,37 @@ def timing_summary(
             "limit": limit,
             "offset": offset,
         },
-    )
+    ).cast(polars_schema(*SUMMARY_COLUMNS))
+
+
+def slowest_timings(
+    lake: Lake,
+    *,
+    instance: str | None = None,
+    operation: str | None = None,
+    deployment: str | None = None,
+    start: datetime | None = None,
+    end: datetime | None = None,
+    limit: int | None = None,
+) -> pl.DataFrame:
+    """Return the completed timings, the slowest first.
+    """
+    return lake.sql(
+        f"""
+        {_COMPLETED}
+        order by duration_s desc, ended_at, operation, instance, request_id, deployment, tenant, start_host, end_host,
+            start_id, end_id
+        limit $limit
+        """,
+        {
+            "instance": instance,
+            "operation": operation,
+            "deployment": deployment,
+            "start": start,
+            "end": end,
+            "limit": limit,
+        },
+    ).cast(polars_schema(*TIMING_COLUMNS))
 
 
 def timing_distribution(
@@ -98,5 +177,21 @@ def timing_distribution(
     end: datetime | None = None,
     classes: int = 40,
 ) -> pl.DataFrame:
-    """Return the distribution (to be written)."""
-    raise NotImplementedError
+    """Return how the durations of an operation are distributed, in classes that grow geometrically.
+    """
+    if classes < 1:
+        raise InputError(f"classes is {classes}; there must be at least 1")
+    durations = lake.sql(
+        f"select duration_s {_COMPLETED} and duration_s > 0",
+        {"instance": None, "operation": operation, "deployment": deployment, "start": start, "end": end},
+    )["duration_s"].to_numpy()
+    if not len(durations):
+        return pl.DataFrame(schema=polars_schema(*DISTRIBUTION_COLUMNS))
+    shortest, longest = durations.min(), durations.max()
+    bounds = np.geomspace(shortest, longest, classes + 1)
+    bounds[-1] = np.nextafter(longest, np.inf)
+    bounds = np.unique(bounds)
+    counts, _ = np.histogram(durations, bounds)
+    return pl.DataFrame(
+        {"lower_s": bounds[:-1], "upper_s": bounds[1:], "count": counts}, schema=polars_schema(*DISTRIBUTION_COLUMNS)
+    )

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 from uuid import uuid4
 
 import pyarrow as pa
@@ -21,7 +22,7 @@ from deltalake.exceptions import DeltaError, TableNotFoundError
 from deltalake.transaction import AddAction, RemoveAction
 
 from stackanalytics import schema, times
-from stackanalytics.errors import LakeError
+from stackanalytics.errors import InputError, LakeError
 from stackanalytics.lake.lock import sync
 
 ROW_GROUP = 20_000
@@ -53,6 +54,8 @@ class File:
 def create(folder: Path, table: schema.Table) -> None:
     """Create an empty table below the lake's *folder*, unless it is there."""
     target = folder / table.name
+    if unquote(str(target)) != str(target):
+        raise InputError(f"{folder} has a % in its path that Delta takes for an escape: choose another folder")
     if not DeltaTable.is_deltatable(str(target)):
         DeltaTable.create(str(target), table.schema, partition_by=[table.partition], mode="ignore")
         sync_log(target, 0)
@@ -72,7 +75,7 @@ def open_table(folder: Path, table: schema.Table, version: int | None = None) ->
 
 def files(delta: DeltaTable) -> list[File]:
     """Return the data files of the table's version, oldest day first."""
-    root = Path(delta.table_uri.removeprefix("file://"))
+    root = _root(delta)
     actions = pa.table(delta.get_add_actions(flatten=True)).to_pylist()
     found = [
         File(
@@ -188,7 +191,7 @@ def commit(
     note: Mapping[str, object],
 ) -> None:
     """Add and remove files in one transaction. The caller holds the lake's lock."""
-    root = Path(delta.table_uri.removeprefix("file://"))
+    root = _root(delta)
     removed = [
         RemoveAction(
             path=os.path.relpath(file.path, root),
@@ -223,6 +226,10 @@ def sync_log(root: Path, version: int) -> None:
 def arrow_schema(table: schema.Table) -> pa.Schema:
     """Return the schema of a table's files: the partition column is in their folder's name."""
     return schema.arrow_schema(*table.fields)
+
+
+def _root(delta: DeltaTable) -> Path:
+    return Path(unquote(urlsplit(delta.table_uri).path))
 
 
 def _log_value(value: object) -> object:

@@ -28,7 +28,7 @@ def content_hash(
     event_type: str | None, publisher_id: str | None, timestamp: str | None, payload: bytes
 ) -> int:
     """Hash a content, its payload as received."""
-    head = f"{event_type}\0{publisher_id}\0{timestamp}".encode("utf-8", "replace")
+    head = f"{event_type}\0{publisher_id or ''}\0{timestamp or ''}".encode("utf-8", "replace")
     return xxhash.xxh3_64_intdigest(payload, xxhash.xxh3_64_intdigest(head))
 
 
@@ -78,4 +78,7 @@ def _content(body: Mapping[str, object]) -> dict[str, object]:
 
 
 def _text(raw: msgspec.Raw) -> str | None:
-    return msgspec.json.decode(raw, type=str) if bytes(raw).startswith(b'"') else None
+    written = bytes(raw).decode()
+    if written.startswith('"'):
+        return msgspec.json.decode(written, type=str)
+    return None if written == "null" else written

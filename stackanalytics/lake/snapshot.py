@@ -86,7 +86,10 @@ class Lake:
         """
         with self._engine.cursor() as cursor:
             try:
-                found: pl.DataFrame = cursor.sql(query, params=dict(parameters or {})).pl()
+                answer = cursor.sql(query, params=dict(parameters or {}))
+                if answer is None:
+                    raise InputError(f"the query asks for nothing: {query!r}. Give one that returns rows")
+                found: pl.DataFrame = answer.pl()
                 return found
             except duckdb.IOException as problem:
                 raise LakeError(f"{self.path} cannot be read: {problem}") from problem

@@ -1,6 +1,19 @@
-"""The nouns of a lake as DuckDB views.
+"""The nouns of a lake as DuckDB views, beside its tables ``notifications`` and ``dead_letters``.
 
-``notifications`` and ``dead_letters`` are the tables.
+``events`` are the notifications and whether they tell of an error. ``timings`` are the starts and
+ends of nova's operations on instances in pairs; ``timings_of(instance, request_id, operation)`` are
+those of one of each, null for any.
+
+Starts and ends of equal operation, instance and request belong together, whatever deployment sent
+them; where no request is known, that counts as one request. In the order of time (a start before
+an end at the same instant) a start makes a pair with the end that follows it at once. Whatever
+finds no partner stays alone. The only start and the only end of a request are a pair even where
+the clocks of their senders disagree so much that the end comes first.
+
+Clouds that notify in both formats say everything twice: what a deployment told in the versioned
+format does not count where it told the same operation of the same request in the legacy format.
+
+Source: StackTach's pairing, made independent of the order of arrival.
 """
 
 EVENTS = """
@@ -9,54 +22,79 @@ select *, coalesce(routing_key like '%error', priority = 'ERROR', false) as is_e
 from notifications
 """
 
-STEPS = """
-create view steps as
-with told as (
-    select *, max(format = 'legacy') over (partition by deployment, request_id, instance, operation) as has_legacy
-    from notifications
-    where exchange = 'nova' and instance is not null
-        and (phase is not null or operation in ('compute.instance.volume.attach', 'compute.instance.volume.detach'))
-)
-select id, generated_at, instance, request_id, message_id, deployment, operation, phase, host, tenant, date
-from told
-where phase in ('start', 'end') and (format = 'legacy' or not has_legacy)
+_START_AND_END = """
+        min(generated_at) filter (phase = 'start') as started_at,
+        min(generated_at) filter (phase = 'end') as ended_at,
+        min(id) filter (phase = 'start') as start_id,
+        min(id) filter (phase = 'end') as end_id,
+        min(host) filter (phase = 'start') as start_host,
+        min(host) filter (phase = 'end') as end_host,
+        coalesce(min(deployment) filter (phase = 'end'), min(deployment) filter (phase = 'start')) as deployment,
+        coalesce(min(tenant) filter (phase = 'end'), min(tenant) filter (phase = 'start')) as tenant
 """
 
-TIMINGS = """
-create view timings as
-with ordered as (
+# without start and end in the legacy format, but not in the versioned one
+_TOLD_ONCE = "('compute.instance.volume.attach', 'compute.instance.volume.detach')"
+
+TIMINGS_OF = f"""
+create macro timings_of(of_instance, of_request_id, of_operation) as table
+with told as not materialized (
+    select id, generated_at, instance, request_id, deployment, operation, phase, format, host, tenant
+    from notifications
+    where exchange = 'nova' and instance is not null
+        and (phase is not null or operation in {_TOLD_ONCE})
+        and (of_instance::varchar is null or instance = of_instance)
+        and (of_request_id::varchar is null or request_id = of_request_id)
+        and (of_operation::varchar is null or operation = of_operation)
+),
+requests as (
+    select operation, instance, request_id,
+        count(*) filter (phase = 'start') as starts,
+        count(*) filter (phase = 'end') as ends,
+        count(*) filter (format = 'versioned') as versioned,
+        starts <= 1 and ends <= 1
+            and (versioned = 0 or versioned = count(*) and operation not in {_TOLD_ONCE}) as is_plain,
+        {_START_AND_END}
+    from told
+    where phase is not null
+    group by operation, instance, request_id
+),
+-- few requests have more than a start and an end, or are told in both formats; these are ordered
+steps as (
+    select *
+    from (
+        select *,
+            bool_or(format = 'legacy') over (partition by operation, instance, request_id, deployment) as has_legacy
+        from told
+        where exists (
+            from requests
+            where not is_plain and requests.operation = told.operation and requests.instance = told.instance
+                and requests.request_id is not distinct from told.request_id
+        )
+    )
+    where phase in ('start', 'end') and (format = 'legacy' or not has_legacy)
+),
+neighbours as (
     select *,
-        lead(phase) over chronological as next_phase,
+        row_number() over chronological as place,
         lag(phase) over chronological as former_phase,
-        count(*) over (partition by instance, operation, request_id) = 2 as are_two,
-        row_number() over chronological as place
+        count(*) over (partition by operation, instance, request_id) as steps
     from steps
     window chronological as (
-        partition by instance, operation, request_id
-        order by generated_at, phase desc, deployment, host, tenant, message_id, id
+        partition by operation, instance, request_id
+        order by generated_at, phase desc, deployment, host, tenant, id
     )
 ),
-numbered as (
-    -- a pair shares its number: that of its first row
-    select *,
+pairs as (
+    select operation, instance, request_id,
+        -- the second of a pair takes the place of the first
         case
             when phase = 'end' and former_phase = 'start' then place - 1
-            when are_two and former_phase = 'end' and phase = 'start' then place - 1
+            when phase = 'start' and former_phase = 'end' and steps = 2 then place - 1
             else place
-        end as pair
-    from ordered
-),
-paired as (
-    select operation, instance, request_id, pair,
-        any_value(generated_at) filter (phase = 'start') as started_at,
-        any_value(generated_at) filter (phase = 'end') as ended_at,
-        any_value(id) filter (phase = 'start') as start_id,
-        any_value(id) filter (phase = 'end') as end_id,
-        any_value(host) filter (phase = 'start') as start_host,
-        any_value(host) filter (phase = 'end') as end_host,
-        coalesce(any_value(deployment) filter (phase = 'end'), any_value(deployment)) as deployment,
-        coalesce(any_value(tenant) filter (phase = 'end'), any_value(tenant)) as tenant
-    from numbered
+        end as pair,
+        {_START_AND_END}
+    from neighbours
     group by operation, instance, request_id, pair
 )
 select
@@ -64,7 +102,13 @@ select
     operation, instance, request_id, deployment, tenant, started_at, ended_at,
     (epoch_us(ended_at) - epoch_us(started_at)) / 1e6 as duration_s,
     start_id, end_id, start_host, end_host
-from paired
+from (
+    select * exclude (starts, ends, versioned, is_plain) from requests where is_plain and starts + ends > 0
+    union all by name
+    select * exclude (pair) from pairs
+)
 """
 
-NOUNS = (EVENTS, STEPS, TIMINGS)
+TIMINGS = "create view timings as from timings_of(null, null, null)"
+
+NOUNS = (EVENTS, TIMINGS_OF, TIMINGS)

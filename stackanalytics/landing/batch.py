@@ -10,11 +10,12 @@ import pyarrow as pa
 from stackanalytics.lake import DeadLetter, Landed, Notifications, Writer
 from stackanalytics.landing.form import Unreadable, elements, open_message
 from stackanalytics.landing.reading import Reading
-from stackanalytics.landing.redact import redact_bytes
+from stackanalytics.landing.redact import redact, redact_bytes
 from stackanalytics.sources.chunk import Chunk
 
 BATCH_ROWS = 50_000
 BATCH_BYTES = 64 << 20
+REASON_CHARACTERS = 300
 
 
 @dataclass
@@ -107,21 +108,32 @@ def _batches(chunks: Iterable[Chunk], reading: Callable[[], Reading]) -> Iterato
 
 
 def _read_chunk(chunk: Chunk, reading: Reading, batch: _Batch) -> None:
+    given: list[tuple[int, str]] = []
     for place, content in enumerate(chunk.messages):
         try:
             line = content.decode()
         except UnicodeDecodeError:
             batch.letters.append(_letter(chunk, place, content, "not text in UTF-8"))
             continue
-        for message in elements(line) if line.startswith("[") else (line,):
+        for message in elements(line) if line.lstrip()[:1] == "[" else (line,):
+            tag = len(given)
+            given.append((place, message))
             try:
-                if not reading.add_bare(message) and not message.isspace() and message:
-                    reading.add(open_message(message))
+                if not reading.add_bare(message, tag) and message and not message.isspace():
+                    reading.add(open_message(message), tag)
             except Unreadable as problem:
                 batch.letters.append(_letter(chunk, place, message.encode(), str(problem)))
     if reading:
-        batch.parts.append(reading.notifications())
+        notifications, rejected = reading.notifications()
+        batch.parts.append(notifications)
+        for tag, reason in rejected:
+            place, message = given[tag]
+            batch.letters.append(_letter(chunk, place, message.encode(), reason))
 
 
 def _letter(chunk: Chunk, place: int, content: bytes, reason: str) -> DeadLetter:
-    return DeadLetter(redact_bytes(content), f"{chunk.origin}:{chunk.first + place}", reason)
+    return DeadLetter(redact_bytes(content), f"{chunk.origin}:{chunk.first + place}", _brief(redact(reason)))
+
+
+def _brief(reason: str) -> str:
+    return reason if len(reason) <= REASON_CHARACTERS else f"{reason[:REASON_CHARACTERS]} …"

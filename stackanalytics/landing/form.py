@@ -19,13 +19,19 @@ from typing import TypeVar
 import msgspec
 from msgspec.structs import replace
 
+from stackanalytics.sources.array import ArraySplitter
+
 T = TypeVar("T")
 
 OSLO_VERSION = "2.0"
 MAX_DEPTH = 8
+BYTE_ORDER_MARK = "\ufeff"
 
 _LOGGED = re.compile(r"oslo[._]messaging\.notification\.(?P<event>\S+)\s+(?:\[(?P<context>[^\]]*)\]\s*)?(?P<body>\{)")
 _REQUEST = re.compile(r"\breq-[0-9a-f-]{36}\b")
+
+
+_KINDS = {type(None): "null", bool: "a boolean", int: "a number", float: "a number", str: "a text"}
 
 
 class Unreadable(Exception):
@@ -59,16 +65,28 @@ class _Keys(msgspec.Struct):
 
 _keys = msgspec.json.Decoder(_Keys).decode
 _elements = msgspec.json.Decoder(list[msgspec.Raw]).decode
+_members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 
-def elements(text: str) -> list[str]:
-    """Return the texts of the messages in a JSON array; the text itself where it is one message, or broken."""
-    try:
-        found = [bytes(element).decode() for element in _elements(text)]
-    except (msgspec.DecodeError, RecursionError):
+def elements(text: str, depth: int = 0) -> list[str]:
+    """Return the texts of the messages in a JSON array, in arrays in it, too; else the text itself."""
+    if depth > MAX_DEPTH or not text.lstrip().startswith("["):
         return [text]
-    is_pair = len(found) == 2 and found[0].startswith('"')
-    return [text] if is_pair or not found else found
+    found = _split(text)
+    if found == [text] or (len(found) == 2 and found[0].startswith('"')):
+        return [text]
+    return [message for element in found for message in elements(element, depth + 1)]
+
+
+def _split(text: str) -> list[str]:
+    try:
+        return [bytes(element).decode() for element in _elements(text)]
+    except RecursionError:
+        return [text]
+    except msgspec.DecodeError:
+        splitter = ArraySplitter()
+        found = [*splitter.feed(text.encode()), splitter.rest.strip()]
+        return [element.decode() for element in found if element]
 
 
 def open_message(text: str) -> Message:
@@ -85,6 +103,7 @@ def open_message(text: str) -> Message:
 def _open(message: Message, depth: int) -> Message:
     if depth > MAX_DEPTH:
         raise Unreadable(f"wrapped more than {MAX_DEPTH} times")
+    message = replace(message, body=message.body.removeprefix(BYTE_ORDER_MARK))
     first = message.body.lstrip()[:1]
     if first == "[":
         return _open_pair(message, depth)
@@ -113,13 +132,16 @@ def _open_object(message: Message, depth: int) -> Message:
 
 
 def _enveloped(keys: _Keys) -> str:
-    version = _text(bytes(keys.oslo_version).decode())
-    if version is None or version.partition(".")[0] != OSLO_VERSION.partition(".")[0]:
-        raise Unreadable(f"an oslo envelope of version {bytes(keys.oslo_version).decode()}; {OSLO_VERSION} is known")
-    inner = _text(bytes(keys.oslo_message).decode())
-    if inner is None:
+    version = bytes(keys.oslo_version).decode()
+    if version.strip('"').partition(".")[0] != OSLO_VERSION.partition(".")[0]:
+        raise Unreadable(f"an oslo envelope of version {version}; {OSLO_VERSION} is known")
+    inner = bytes(keys.oslo_message).decode()
+    if not inner.startswith('"'):
         raise Unreadable("an oslo envelope whose oslo.message is not text")
-    return inner
+    body = _text(inner)
+    if body is None:
+        raise Unreadable("an oslo envelope whose oslo.message is empty")
+    return body
 
 
 def _routed(message: Message, keys: _Keys) -> Message:
@@ -138,22 +160,17 @@ def _routed(message: Message, keys: _Keys) -> Message:
 
 def _listened(text: str) -> str:
     """Bring the forms of listeners and of the Kafka driver into that of a bare body."""
-    try:
-        body = json.loads(text)
-    except ValueError as problem:
-        raise Unreadable(f"malformed JSON: {problem}") from None
+    body = _decode(_members, text)
     for name in ("ctxt", "_context"):
-        context = body.pop(name, None)
-        if isinstance(context, dict):
-            body |= {f"_context_{key}": value for key, value in context.items()}
-    metadata = body.pop("metadata", None)
-    if isinstance(metadata, dict):
-        for name in ("message_id", "timestamp"):
-            body.setdefault(name, metadata.get(name))
-    try:
-        return json.dumps(body, separators=(",", ":"), allow_nan=False)
-    except ValueError:
-        raise Unreadable("a number that no JSON reader can hold") from None
+        body |= {f"_context_{key}": value for key, value in _inner(body, name).items()}
+    metadata = _inner(body, "metadata")
+    body = {key: metadata[key] for key in ("message_id", "timestamp") if key in metadata} | body
+    return "{" + ", ".join(f"{json.dumps(key)}: {bytes(value).decode()}" for key, value in body.items()) + "}"
+
+
+def _inner(body: dict[str, msgspec.Raw], name: str) -> dict[str, msgspec.Raw]:
+    value = bytes(body.pop(name, b""))
+    return _decode(_members, value.decode()) if value.startswith(b"{") else {}
 
 
 def _logged(message: Message) -> Message:
@@ -168,10 +185,10 @@ def _logged(message: Message) -> Message:
 
 def _why_not_json(text: str) -> str:
     try:
-        value = json.loads(text)
-    except (ValueError, RecursionError):
+        value = msgspec.json.decode(text)
+    except (msgspec.DecodeError, RecursionError):
         return "neither JSON nor a line of oslo's log driver"
-    return f"JSON, but a {type(value).__name__} instead of an object"
+    return f"JSON, but {_KINDS[type(value)]} instead of an object"
 
 
 def _decode(decode: Callable[[str], T], text: str) -> T:
@@ -180,7 +197,16 @@ def _decode(decode: Callable[[str], T], text: str) -> T:
     except RecursionError:
         raise Unreadable("nested too deeply") from None
     except msgspec.DecodeError as problem:
-        raise Unreadable(f"malformed JSON: {problem}") from None
+        raise Unreadable(f"malformed JSON: {_fault(text) or problem}") from None
+
+
+def _fault(text: str) -> str | None:
+    """Name what only lenient readers of JSON take."""
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return "it has NaN, Infinity or half of a surrogate pair"
 
 
 def _text(raw: str) -> str | None:

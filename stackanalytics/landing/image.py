@@ -3,6 +3,8 @@
 Source: StackTach's bit field ``image_type`` and its usage fields.
 """
 
+from functools import lru_cache
+
 import msgspec
 from msgspec import field
 
@@ -28,9 +30,9 @@ NO_META = Meta()
 
 def bits(meta: Meta, os_type: str | None) -> int:
     """Return the bit field of an image; *os_type* counts where the metadata do not name one."""
-    system = os_type if meta.os_type is None else meta.os_type
-    return (
-        _KINDS.get(meta.image_type or "", 0)
-        | _SYSTEMS.get(system or "", 0)
-        | _DISTRIBUTIONS.get(meta.os_distro or "", 0)
-    )
+    return _bits(meta.image_type, os_type if meta.os_type is None else meta.os_type, meta.os_distro)
+
+
+@lru_cache(maxsize=1_000)
+def _bits(kind: str | None, system: str | None, distribution: str | None) -> int:
+    return _KINDS.get(kind or "", 0) | _SYSTEMS.get(system or "", 0) | _DISTRIBUTIONS.get(distribution or "", 0)

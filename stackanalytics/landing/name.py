@@ -43,8 +43,7 @@ _EXCHANGES = {
     "nova": "compute compute_task instance scheduler keypair aggregate server_group servergroup flavor "
     "service metrics libvirt",
     "glance": "image task",
-    "cinder": "volume snapshot backup group group_snapshot group_type consistencygroup cgsnapshot capacity "
-    "volume_type",
+    "cinder": "volume snapshot backup consistencygroup cgsnapshot capacity volume_type",
     "neutron": "network subnet subnetpool port router floatingip floatingip_port_forwarding security_group "
     "security_group_rule address_scope address_group rbac_policy agent trunk segment metering_label "
     "metering_label_rule l3 qos policy pool vip member health_monitor listener firewall firewall_policy "
@@ -66,6 +65,7 @@ _EXCHANGES = {
     "watcher": "action_plan action audit strategy goal",
     "osprofiler": "profiler",
 }
+_EXCHANGES_BY_START = (("metadef_", "glance"), ("group", "cinder"))
 _EXCHANGE_OF = {word: exchange for exchange, words in _EXCHANGES.items() for word in words.split()}
 
 
@@ -101,8 +101,9 @@ def _exchange(event_type: str, is_exception: bool) -> str:
     word, dot, _ = event_type.partition(".")
     if event_type == "volume.usage" or (is_exception and not dot):
         return "nova"
-    if word.startswith("metadef_"):
-        return "glance"
+    for start, exchange in _EXCHANGES_BY_START:
+        if word.startswith(start):
+            return exchange
     return _EXCHANGE_OF.get(word, "unknown")
 
 

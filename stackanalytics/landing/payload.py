@@ -28,6 +28,15 @@ NOTHING = Raw()
 _INTEGER = re.compile(r"[-+]?\d{1,19}(?:\.0*)?", re.ASCII)
 
 
+class _Uuid(msgspec.Struct, gc=False):
+    uuid: Text = None
+
+
+class _Spec(msgspec.Struct, gc=False):
+    instance_uuids: list[Text] = []  # msgspec copies it
+    instance_properties: _Uuid | None = None
+
+
 class Payload(msgspec.Struct, gc=False):
     """The values of a payload that become columns; times are still text."""
 
@@ -62,7 +71,7 @@ class Payload(msgspec.Struct, gc=False):
     exception: Raw = NOTHING
     args: Raw = NOTHING
     instance: Raw = NOTHING
-    request_spec: Raw = NOTHING
+    request_spec: _Spec | None = None
     versioned: Raw = field(default=NOTHING, name="nova_object.data")
     # read from the above, or only outside of nova's legacy format
     resource: Text = field(default=None, name="(resource)")
@@ -128,7 +137,7 @@ class _Common(msgspec.Struct, gc=False):
 
 
 _NO_THING = _Thing()
-_COMMON = frozenset("port network subnet security_group_rule volume snapshot image".split())
+_COMMON = frozenset(["port", "network", "subnet", "security_group_rule", "volume", "snapshot", "image"])
 _CLOSER_LOOK = [name for name in _Common.__struct_fields__ if getattr(_Common(), name) is NOTHING]
 
 _decode_nova = msgspec.json.Decoder(Payload).decode
@@ -191,8 +200,14 @@ def _read_common(raw: Raw, word: str) -> Payload | None:
 
 
 def _deeper_instance(payload: Payload) -> Text:
-    nested = {name: getattr(payload, name) for name in ("exception", "args", "instance", "request_spec")}
-    return _nested_instance({name: load(raw) for name, raw in nested.items() if raw})
+    nested = {name: load(raw) for name in ("exception", "args", "instance") if (raw := getattr(payload, name))}
+    if found := _deeper(nested):
+        return found
+    spec = payload.request_spec
+    if spec is None:
+        return None
+    first = spec.instance_uuids[0] if spec.instance_uuids else None
+    return first or (spec.instance_properties.uuid if spec.instance_properties else None)
 
 
 def _read_any(raw: Raw, event_type: str) -> Payload:
@@ -212,26 +227,23 @@ def _read_any(raw: Raw, event_type: str) -> Payload:
 
 
 _NOVA_WORDS = frozenset(
-    "compute compute_task instance scheduler keypair aggregate server_group servergroup flavor service "
-    "metrics libvirt".split()
+    ["compute", "compute_task", "instance", "scheduler", "keypair", "aggregate", "server_group", "servergroup", "flavor", "service", "metrics", "libvirt"]
 )
-_SAME = (
-    "state old_state new_task_state old_task_state os_type instance_type instance_type_id launched_at deleted_at "
-    "terminated_at audit_period_beginning audit_period_ending message status created_at user_id"
-).split()
+_SAME = ["state", "old_state", "new_task_state", "old_task_state", "os_type", "instance_type", "instance_type_id", "launched_at", "deleted_at", "terminated_at", "audit_period_beginning", "audit_period_ending", "message", "status", "created_at", "user_id"]
 _DEEPER = frozenset(("exception", "instance", "args", "request_spec"))
 _TIMES = frozenset(
-    "launched_at created_at deleted_at terminated_at audit_period_beginning audit_period_ending".split()
+    ["launched_at", "created_at", "deleted_at", "terminated_at", "audit_period_beginning", "audit_period_ending"]
 )
 _STATUS = ("status", "state", "outcome")
 _TENANT = ("tenant_id", "project_id", "owner", "owner_id", "tenant")
 _RESOURCES = {
     "identity": ("resource_info",),
     "orchestration": ("stack_identity",),
+    "l3": ("label_id",),
     "baremetal": ("uuid",),
     "dns": ("id", "zone_id"),
 }
-_NUMBERS = "memory_mb vcpus root_gb ephemeral_gb size".split()
+_NUMBERS = ["memory_mb", "vcpus", "root_gb", "ephemeral_gb", "size"]
 
 
 def _read_nova(payload: Payload, data: Object, event_type: str) -> None:
@@ -268,11 +280,11 @@ def _read_other(payload: Payload, data: Object, word: str) -> None:
     payload.status = _first_text(thing, _STATUS) or _first_text(data, _STATUS)
     payload.size = integer(thing.get("size", data.get("size")))
     payload.tenant_id = _first_text(thing, _TENANT) or _first_text(data, _TENANT)
-    payload.user_id = _first_text(data, ("user_id", "user_identity"))
+    payload.user_id = _first_text(data, ("user_identity", "user_id"))
     payload.request_id = text(data.get("request_id"))
     payload.instance_uuid = None if word == "hardware" else _nested_instance(data)
     payload.resource = _resource(data, thing, word)
-    if "initiator" in data:
+    if "initiator" in data or "eventTime" in data:
         _read_cadf(payload, data)
     if word == "image":
         properties = _object(data.get("properties"))
@@ -281,11 +293,14 @@ def _read_other(payload: Payload, data: Object, word: str) -> None:
         payload.instance_uuid = payload.instance_uuid or text(properties.get("instance_uuid"))
     elif word == "trove":
         payload.instance_uuid = text(data.get("nova_instance_id"))
+    elif word == "orchestration":
+        payload.created_at = text(data.get("create_at"))
+        payload.resource = payload.resource and payload.resource.rpartition("/")[2]  # formerly the end of an ARN
 
 
 def _read_cadf(payload: Payload, data: Object) -> None:
     """Read what an audit event in CADF, as of keystone and magnum, tells in its own way."""
-    initiator = _object(data["initiator"])
+    initiator = _object(data.get("initiator"))
     payload.tenant_id = payload.tenant_id or text(initiator.get("project_id"))
     payload.user_id = payload.user_id or _first_text(initiator, ("user_id", "id"))
     payload.request_id = payload.request_id or text(initiator.get("request_id"))
@@ -343,7 +358,8 @@ def _meta(found: object) -> image.Meta | None:
     if type(found) is not dict:
         return None
     names = zip(image.Meta.__struct_fields__, image.Meta.__struct_encode_fields__, strict=True)
-    return image.Meta(**{name: text(found.get(key)) for name, key in names})
+    # an empty text tells more than nothing here: it keeps another value from counting
+    return image.Meta(**{name: "" if found.get(key) == "" else text(found.get(key)) for name, key in names})
 
 
 def unversioned(data: Object) -> Object:

@@ -12,6 +12,7 @@ import re
 from collections.abc import Sequence
 
 import polars as pl
+import pyarrow as pa
 
 REDACTED = "***"
 
@@ -30,7 +31,9 @@ _VALUE = (
 )
 _PRESENT = rf"(?i){_NAMES}\\*[\"']{_COLON}(?:{_VALUE})"
 _ESCAPE = "\\u00"
+_FIRST_LOOK = rf"{_PRESENT}|\\u00"
 _ESCAPED = r'\\u00[2-7][0-9A-Fa-f][^":]*"\s*:|\\u0022\s*:'
+_SECOND_LOOK = f"{_PRESENT}|{_ESCAPED}"
 
 _KEY = re.compile(rf"{_NAMES}(?P<escapes>\\*)(?P<quote>[\"']){_COLON}", re.IGNORECASE)
 _PLAIN = re.compile(r"(?![ub]')[^\s,\[\]{}\"'\\]+")
@@ -39,19 +42,17 @@ _MARK = re.compile(r"(?P<escapes>(?<!\\)\\*)(?P<mark>[\"'\[\]{}])")
 _NOTHING = re.compile(rf"(?:null|none|\[{_BLANKS}\]|\{{{_BLANKS}\}})?", re.IGNORECASE)
 
 _NAME = re.compile(rf"{_NAMES}\Z", re.IGNORECASE)
-_LETTER = r"\\+u00(?!22|5[Cc])[2-7][0-9A-Fa-f]"
+_LETTER = r"\\++u00(?!22|5[Cc])[2-7][0-9A-Fa-f]"
 _HIDING_NAME = re.compile(rf"(?<=\")(?:[\w.-]|{_LETTER})++(?=\\*\"{_BLANKS}:)")
-_HIDDEN_LETTER = re.compile(r"\\+u00([2-7][0-9A-Fa-f])")
-_HIDDEN_QUOTE = re.compile(r"(\\+)u0022")
+_HIDDEN_LETTER = re.compile(r"(?<!\\)\\++u00([2-7][0-9A-Fa-f])")
+_HIDDEN_QUOTE = re.compile(r"(?<!\\)(\\++)u0022")
 
 
-def find_secrets(texts: Sequence[str]) -> list[int]:
+def find_secrets(texts: Sequence[str] | pa.Array) -> list[int]:
     """Return the places of the texts in which a secret may stand."""
-    joined = "\n".join(texts)
-    suspicious = f"{_PRESENT}|{_ESCAPED}" if _ESCAPE in joined else _PRESENT
-    if not pl.Series([joined]).str.contains(suspicious)[0]:
-        return []
-    return pl.Series(texts, dtype=pl.String).str.contains(suspicious).arg_true().to_list()
+    series = pl.Series(texts, dtype=pl.String)
+    places = series.str.contains(_FIRST_LOOK).arg_true()
+    return places.filter(series.gather(places).str.contains(_SECOND_LOOK)).to_list() if len(places) else []
 
 
 def redact(text: str) -> str:

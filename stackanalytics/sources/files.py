@@ -9,25 +9,27 @@ import io
 import re
 import sys
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
 import pyarrow as pa
 
 from stackanalytics.errors import InputError
+from stackanalytics.sources.array import BETWEEN, ArraySplitter
 from stackanalytics.sources.chunk import Chunk
 
 STANDARD_INPUT = "-"
 BLOCK_BYTES = 4 << 20
+ZSTD_BYTES = 4 << 10
 MESSAGE_BYTES = 64 << 20
 BOM = b"\xef\xbb\xbf"
 GZIP = b"\x1f\x8b"
 ZSTD = b"\x28\xb5\x2f\xfd"
 
-_ARRAY = re.compile(rb'\[\s*[\[{\]]|\[\s*\Z')
-_STRUCTURE = re.compile(rb'["\[\]{}]')
-_STRING_END = re.compile(rb'[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
+_ARRAY = re.compile(rb"\[\s*[\[{\]]|\[\s*\Z")
+_SEAM = re.compile(rb"\n(?=[\[{])")
 
 
 def find_files(paths: Iterable[Path | str]) -> list[Path | str]:
@@ -66,26 +68,28 @@ def read(paths: Iterable[Path | str]) -> Iterator[Chunk]:
 
 
 def read_stream(stream: BinaryIO | io.RawIOBase, origin: str) -> Iterator[Chunk]:
-    """Yield the messages of one stream; compression and layout are told by its first bytes."""
+    """Yield the messages of one stream; compression and layout are told by its first bytes.
+
+    Chunks count lines, from 1, or, with an origin that says so, the elements of JSON arrays.
+    """
     blocks = _Blocks(stream)
-    head = blocks.peek()
-    if head.startswith(BOM):
+    if blocks.peek().startswith(BOM):
         blocks.skip(len(BOM))
-        head = head[len(BOM) :]
-    if _ARRAY.match(head.lstrip()[:4096]):
-        yield from _read_values(blocks, origin)
-    else:
-        yield from _read_lines(blocks, origin)
+    element = 1
+    while _ARRAY.match(blocks.peek()[:4096].lstrip()):
+        element = yield from _read_array(blocks, f"{origin}, element", element)
+    yield from _read_lines(blocks, origin)
 
 
 class _Blocks:
     """The blocks of a stream, decompressed; remembers the problem that ended it early."""
 
     def __init__(self, stream: BinaryIO | io.RawIOBase) -> None:
-        self.problem: str | None = None
-        self._raw = _Peekable(stream)
-        self._source = _decompressed(self._raw)
+        self.line = 1
+        self._read = _reading(_Peekable(stream))
         self._ahead = b""
+        self._problem: str | None = None
+        self._is_at_end = False
 
     def peek(self) -> bytes:
         self._ahead = self._ahead or self._next()
@@ -94,19 +98,38 @@ class _Blocks:
     def skip(self, count: int) -> None:
         self._ahead = self._ahead[count:]
 
+    def put_back(self, block: bytes) -> None:
+        """Give back the end of a block that was counted."""
+        self._ahead = block + self._ahead
+        self.line -= block.count(b"\n")
+
+    def take_problem(self) -> str | None:
+        problem, self._problem = self._problem, None
+        return problem
+
     def __iter__(self) -> Iterator[bytes]:
         while block := self.peek():
             self._ahead = b""
             yield block
 
+    def counted(self) -> Iterator[bytes]:
+        """Yield the blocks, keeping count of their lines."""
+        for block in self:
+            self.line += block.count(b"\n")
+            yield block
+
     def _next(self) -> bytes:
-        if self.problem:
-            return b""
-        try:
-            return self._source.read(BLOCK_BYTES) or b""
-        except (EOFError, OSError, zlib.error) as problem:
-            self.problem = f"the compressed input ends early or is damaged: {problem}"
-            return b""
+        parts, size = [], 0
+        while size < BLOCK_BYTES and not self._is_at_end:
+            try:
+                part = self._read()
+            except (EOFError, OSError, zlib.error) as problem:
+                self._problem = f"the input ends early or is damaged: {problem}"
+                part = b""
+            parts.append(part)
+            size += len(part)
+            self._is_at_end = not part
+        return b"".join(parts)
 
 
 class _Peekable(io.RawIOBase):
@@ -117,6 +140,11 @@ class _Peekable(io.RawIOBase):
         self.head = b""
         while len(self.head) < len(ZSTD) and (more := stream.read(BLOCK_BYTES)):
             self.head += more
+
+    def plain(self) -> bytes:
+        """Return the next bytes as they are."""
+        block, self.head = self.head, b""
+        return block or self._stream.read(BLOCK_BYTES) or b""
 
     def readable(self) -> bool:
         return True
@@ -129,100 +157,75 @@ class _Peekable(io.RawIOBase):
         return len(block)
 
 
-def _decompressed(raw: _Peekable) -> BinaryIO | _Peekable | pa.CompressedInputStream:
+def _reading(raw: _Peekable) -> Callable[[], bytes]:
+    """Return a function that gives the next bytes, decompressed; few at a time, for an error costs them."""
     if raw.head.startswith(GZIP):
-        return gzip.GzipFile(fileobj=io.BufferedReader(raw, BLOCK_BYTES))
+        unpacked = gzip.GzipFile(fileobj=io.BufferedReader(raw, BLOCK_BYTES))
+        return partial(unpacked.read1, BLOCK_BYTES)
     if raw.head.startswith(ZSTD):
-        return pa.CompressedInputStream(pa.PythonFile(raw, mode="r"), "zstd")
-    return raw
+        return partial(pa.CompressedInputStream(pa.PythonFile(raw, mode="r"), "zstd").read, ZSTD_BYTES)
+    return raw.plain
 
 
 def _read_lines(blocks: _Blocks, origin: str) -> Iterator[Chunk]:
-    number, rest = 1, b""
+    number, rest, left_out = blocks.line, b"", 0
     for block in blocks:
-        lines = (rest + block).split(b"\n")
+        first, *lines = block.split(b"\n")
+        room = MESSAGE_BYTES - len(rest)
+        left_out += max(0, len(first) - room)
+        rest += first[:room]
+        if not lines:
+            continue
+        if left_out:
+            yield Chunk(origin, number, [rest], problem=_too_long(left_out))
+            number, left_out = number + 1, 0
+        else:
+            lines.insert(0, rest)
         rest = lines.pop()
         if lines:
-            yield Chunk(origin, number, lines)
+            has_returns = b"\r" in block or b"\r" in lines[0]
+            yield Chunk(origin, number, [line.removesuffix(b"\r") for line in lines] if has_returns else lines)
             number += len(lines)
-        if len(rest) > MESSAGE_BYTES:
-            yield Chunk(origin, number, [rest], problem=f"a line longer than {MESSAGE_BYTES} bytes")
-            rest = b""
-    if blocks.problem:
-        yield Chunk(origin, number, [rest], problem=blocks.problem)
-    elif rest.strip():
-        yield Chunk(origin, number, [rest])
+    problem = blocks.take_problem() or (_too_long(left_out) if left_out else None)
+    if problem or rest.strip():
+        yield Chunk(origin, number, [rest], problem=problem)
 
 
-def _read_values(blocks: _Blocks, origin: str) -> Iterator[Chunk]:
-    """Yield the elements of JSON arrays (and objects between them), however they are laid out."""
-    splitter, number = _ValueSplitter(), 1
-    for block in blocks:
-        values = splitter.feed(block)
-        if values:
-            yield Chunk(origin, number, values)
-            number += len(values)
-        if len(splitter.rest) > MESSAGE_BYTES:
-            yield Chunk(origin, number, [splitter.rest], problem=f"a value longer than {MESSAGE_BYTES} bytes")
-            return
-    if rest := splitter.rest.strip(b" \t\r\n,]"):
-        yield Chunk(origin, number, [rest], problem=blocks.problem or "the JSON array ends in the middle of a value")
-    elif blocks.problem:
-        yield Chunk(origin, number, [b""], problem=blocks.problem)
+def _read_array(blocks: _Blocks, origin: str, element: int) -> Generator[Chunk, None, int]:
+    """Yield the elements of one JSON array, whatever its layout; return the number of the next one."""
+    splitter = ArraySplitter()
+    for block in blocks.counted():
+        if values := splitter.feed(block):
+            yield Chunk(origin, element, values)
+            element += len(values)
+        if splitter.is_closed or splitter.is_torn or len(splitter.rest) > MESSAGE_BYTES:
+            break
+    if splitter.is_closed:
+        blocks.put_back(splitter.rest)
+        return element
+    is_long = len(splitter.rest) > MESSAGE_BYTES
+    torn, left_out = _skip_torn(splitter.rest, blocks)
+    problem = _too_long(left_out) if is_long else blocks.take_problem() or "a JSON array that does not end"
+    yield Chunk(origin, element, [torn.strip(BETWEEN)], problem=problem)
+    return element + 1
 
 
-class _ValueSplitter:
-    """Cuts a stream of JSON arrays into the texts of their elements."""
+def _skip_torn(rest: bytes, blocks: _Blocks) -> tuple[bytes, int]:
+    """Go on where a line begins like a message; return what was torn, and how many more bytes were."""
+    if seam := _SEAM.search(rest):
+        blocks.put_back(rest[seam.end() :])
+        return rest[: seam.start()], 0
+    left_out = 0
+    for block in blocks.counted():
+        if seam := _SEAM.search(block):
+            blocks.put_back(block[seam.end() :])
+            return rest, left_out + seam.start()
+        left_out += len(block)
+    return rest, left_out
 
-    def __init__(self) -> None:
-        self.rest = b""
-        self._place = 0
-        self._depth = 0
-        self._base = 0
-        self._start = 0
 
-    def feed(self, block: bytes) -> list[bytes]:
-        """Take the next bytes; return the elements that end in them."""
-        self.rest += block
-        values = []
-        while token := _STRUCTURE.search(self.rest, self._place):
-            mark = token[0]
-            if mark == b'"':
-                end = _STRING_END.match(self.rest, token.end())
-                if end is None:
-                    self._place = token.start()
-                    break
-                self._place = end.end()
-                continue
-            self._place = token.end()
-            if mark in b"[{":
-                self._open(mark, token.start())
-            elif self._close():
-                values.append(self.rest[self._start : self._place])
-        else:
-            self._place = len(self.rest)
-        self._forget()
-        return values
-
-    def _open(self, mark: bytes, place: int) -> None:
-        if self._depth == 0 and mark == b"[":
-            self._base = 1
-        elif self._depth == self._base:
-            self._start = place
-        self._depth += 1
-
-    def _close(self) -> bool:
-        self._depth = max(0, self._depth - 1)
-        if self._depth == 0 and self._base:
-            self._base = 0
-            return False
-        return self._depth == self._base
-
-    def _forget(self) -> None:
-        keep = self._start if self._depth > self._base else self._place
-        self.rest = self.rest[keep:]
-        self._place -= keep
-        self._start = 0
+def _too_long(left_out: int) -> str:
+    return f"longer than {MESSAGE_BYTES} bytes; {left_out} more are left out"
 
 
 def _is_hidden(file: Path, root: Path) -> bool:

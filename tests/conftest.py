@@ -1,0 +1,58 @@
+"""What all tests share: a strange time zone, steady examples, and landing for real."""
+
+import json
+import os
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from stackanalytics import open_lake
+from stackanalytics.landing import land
+from stackanalytics.sources.chunk import Chunk
+
+Rows: TypeAlias = list[dict[str, Any]]
+
+# no answer may depend on where it is computed: 12:45 or 13:45 hours from UTC shows where one does
+os.environ["TZ"] = "Pacific/Chatham"
+time.tzset()
+
+settings.register_profile(
+    "stackanalytics",
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+settings.load_profile("stackanalytics")
+
+
+@pytest.fixture(scope="session")
+def rows_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Rows]:
+    """Return a function that lands messages in a lake of their own and returns the rows, in their order.
+
+    Messages are bytes as received, text, or what is written as JSON.
+    """
+
+    def rows(messages: Iterable[object], table: str = "notifications", **options: str) -> Rows:
+        folder = tmp_path_factory.mktemp("lake")
+        land([Chunk("test", 1, [encoded(message) for message in messages])], folder, **options)
+        return rows_in(folder, table)
+
+    return rows
+
+
+def encoded(message: object) -> bytes:
+    """Return a message as a source yields it."""
+    if isinstance(message, bytes):
+        return message
+    return (message if isinstance(message, str) else json.dumps(message)).encode()
+
+
+def rows_in(folder: Path, table: str = "notifications") -> Rows:
+    """Return all rows of a table of the lake in *folder*, in order of landing."""
+    order = "id" if table == "notifications" else "landed_at, origin"
+    with open_lake(folder) as lake:
+        return lake.sql(f"select * from {table} order by {order}").to_dicts()

@@ -1,0 +1,229 @@
+"""Whatever form a notification arrives in, it becomes the same row."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from conftest import Rows, encoded
+
+RowsOf = Callable[..., Rows]
+
+REQUEST = "req-0f1c2d3e-4a5b-6c7d-8e9f-0a1b2c3d4e5f"
+PAYLOAD = {
+    "instance_id": "instance-1",
+    "tenant_id": "owner",
+    "state": "active",
+    "memory_mb": 512,
+    "launched_at": "2026-03-02T09:00:00.000000",
+    "image_meta": {"image_type": "base", "os_type": "linux"},
+    "note": 'quotes " and \\ and é',
+}
+CONTEXT = {"request_id": REQUEST, "project_id": "caller", "user_id": "user", "roles": ["admin"]}
+BODY: dict[str, Any] = {
+    "message_id": "message-1",
+    "event_type": "compute.instance.create.end",
+    "timestamp": "2026-03-02 10:00:00.500000",
+    "publisher_id": "compute.host-1",
+    "priority": "INFO",
+    "payload": PAYLOAD,
+    **{f"_context_{name}": value for name, value in CONTEXT.items()},
+}
+TEXT = json.dumps(BODY, ensure_ascii=False)
+UNPRIORITISED = {name: value for name, value in BODY.items() if name != "priority"}
+LISTENED = {
+    "ctxt": CONTEXT,
+    "metadata": {"message_id": BODY["message_id"], "timestamp": BODY["timestamp"]},
+    **{name: BODY[name] for name in ("event_type", "publisher_id", "payload")},
+}
+KAFKA = {name: value for name, value in BODY.items() if not name.startswith("_context_")} | {"_context": CONTEXT}
+LOGGED = {name: value for name, value in BODY.items() if not name.startswith("_context_")}
+LOG_LINE = f"2026-03-02 10:00:00.500 99 INFO oslo.messaging.notification.{BODY['event_type']} "
+
+
+def _enveloped(inner: object) -> dict[str, object]:
+    return {"oslo.version": "2.0", "oslo.message": inner if isinstance(inner, str) else json.dumps(inner)}
+
+
+SAME = {
+    "bare": TEXT,
+    "bare, blanks around": f"  {TEXT}\t",
+    "bare, after a byte order mark": f"\ufeff{TEXT}",
+    "bare, other order and blanks": json.dumps(dict(reversed(BODY.items())), indent=None, separators=(" , ", " :")),
+    "bare, with a value of another type": json.dumps(BODY | {"_context_tenant": ["x"]}),
+    "envelope": _enveloped(TEXT),
+    "envelope, minor version": {"oslo.version": "2.1", "oslo.message": TEXT},
+    "envelope in an envelope": _enveloped(_enveloped(TEXT)),
+    "pair": ["", BODY],
+    "pair with text": ["", TEXT],
+    "pair with envelope": ["", _enveloped(TEXT)],
+    "routed": {"deployment": None, "exchange": "", "routing_key": None, "body": BODY},
+    "routed text": {"body": TEXT},
+    "routed envelope": {"body": _enveloped(TEXT)},
+    "array of one": [BODY],
+    "array of one envelope": [_enveloped(TEXT)],
+    "array of one pair": [["", BODY]],
+}
+
+
+LOSING = {
+    "listener": (LISTENED, {"priority": None}),
+    "listener, enveloped": (_enveloped(LISTENED), {"priority": None}),
+    "listener, paired": (["monitor.info", LISTENED], {"routing_key": "monitor.info"}),
+    "kafka": (KAFKA, {}),
+    "kafka, enveloped": (_enveloped(KAFKA), {}),
+    "log line": (f"{LOG_LINE}[{REQUEST} user caller - - -] {json.dumps(LOGGED)}", {"user": None}),
+    "log line of late": (f"{LOG_LINE}[None {REQUEST} user caller - - -] {json.dumps(LOGGED)}", {"user": None}),
+    "log line without request": (f"{LOG_LINE}[-] {json.dumps(LOGGED)}", {"user": None, "request_id": None}),
+    "log line without brackets": (LOG_LINE + json.dumps(LOGGED), {"user": None, "request_id": None}),
+}
+
+
+@pytest.fixture(scope="module")
+def landed(rows_of: RowsOf) -> dict[str, dict[str, Any]]:
+    """The row of each form, all in one lake, each with a message id of its own."""
+    forms = SAME | {form: message for form, (message, _) in LOSING.items()}
+    rows = rows_of([encoded(message).replace(b"message-1", form.encode()) for form, message in forms.items()])
+    return dict(zip(forms, rows, strict=True))
+
+
+@pytest.mark.parametrize("form", SAME)
+def test_every_form_gives_the_same_row(form: str, landed: dict[str, dict[str, Any]]) -> None:
+    """All columns are the same as those of the bare body, and the body is that of the bare message."""
+    row = landed[form]
+    assert _told(row) == _told(landed["bare"]) | {"message_id": form}
+    expected = BODY | {"message_id": form}
+    assert json.loads(row["body"]) | {"_context_tenant": None} == expected | {"_context_tenant": None}
+
+
+@pytest.mark.parametrize("form", LOSING)
+def test_forms_that_lose_something(form: str, landed: dict[str, dict[str, Any]]) -> None:
+    """What listeners, Kafka and the log driver hand on gives the same row but for what they leave out."""
+    losses = LOSING[form][1]
+    assert _told(landed[form]) == _told(landed["bare"]) | {"message_id": form} | losses
+
+
+def test_forms_are_one_message(rows_of: RowsOf) -> None:
+    """The same notification in every form is landed once."""
+    assert len(rows_of([*SAME.values(), *(message for message, _ in LOSING.values())])) == 1
+
+
+def test_body_as_received(rows_of: RowsOf) -> None:
+    """The bare body inside of other forms is kept byte for byte: blanks, order, escapes, numbers."""
+    bare = '{ "event_type":"image.upload","timestamp" : "2026-03-02 10:00:00" ,"payload":{"n":1.50,"s":"\\u00e9\\/"}}'
+    forms = [bare, ["k", bare], f'["k", {bare}]', f'{{"body": {bare}}}', _enveloped(bare), f"[{bare}]"]
+    rows = rows_of([encoded(form).replace(b"1.50", b"1.5%d" % number) for number, form in enumerate(forms)])
+    assert [row["body"] for row in rows] == [bare.replace("1.50", f"1.5{number}") for number in range(len(forms))]
+
+
+def test_payload_as_received_by_a_listener(rows_of: RowsOf) -> None:
+    """A listener's message is brought into the form of a body without reading its values again."""
+    payload = '{"n":1.50, "big":1e400, "s":"\\u00e9\\/"}'
+    told = '"metadata": {"message_id": "m", "timestamp": "2026-03-02 10:00:00"}'
+    message = f'{{"ctxt": {{"request_id": "req-1"}}, {told}, "event_type": "image.upload", "payload":{payload}}}'
+    [row] = rows_of([message])
+    assert payload in row["body"]
+    assert (row["request_id"], row["message_id"]) == ("req-1", "m")
+    assert set(json.loads(row["body"])) == {"message_id", "timestamp", "event_type", "payload", "_context_request_id"}
+
+
+def test_transport_tells_where_from(rows_of: RowsOf) -> None:
+    """Deployment, exchange and routing key are those of the form, the outer one first."""
+    route = {"deployment": "east", "exchange": "other", "routing_key": "monitor.error", "body": BODY}
+    inner = {"deployment": "west", "exchange": "inner", "routing_key": "k", "body": ["pair.info", BODY]}
+    # each with a message id of its own, that none be taken for a repetition
+    messages = [json.dumps(m).replace("message-1", f"message-{i}") for i, m in enumerate([route, inner, BODY])]
+    rows = rows_of(messages, deployment="given", exchange="said")
+    told = [(row["deployment"], row["exchange"], row["routing_key"]) for row in rows]
+    assert told == [
+        ("east", "other", "monitor.error"),
+        ("west", "inner", "k"),
+        ("given", "said", None),
+    ]
+
+
+def test_defaults_of_what_nobody_tells(rows_of: RowsOf) -> None:
+    """Without any word of it the deployment is `default`, and the event type tells the exchange."""
+    [row] = rows_of([BODY])
+    assert (row["deployment"], row["exchange"], row["routing_key"]) == ("default", "nova", None)
+
+
+def test_priority(rows_of: RowsOf) -> None:
+    """The priority is that of the body in upper case, else the last word of the routing key if it is one."""
+    expected = [
+        ("INFO", "monitor.error", "INFO"),
+        ("info", None, "INFO"),
+        ("", "notifications.error", "ERROR"),
+        (None, "notifications.warn", "WARN"),
+        (None, "versioned_notifications.info", "INFO"),
+        (None, "notifications.sample", "SAMPLE"),
+        (None, "audit", "AUDIT"),
+        (None, "notifications", None),
+        (None, "notifications.", None),
+        ([], "a.debug", "DEBUG"),
+        (None, None, None),
+    ]
+    rows = rows_of(
+        {"routing_key": key, "body": BODY | {"priority": said, "message_id": f"{said} {key}"}} for said, key, _ in expected
+    )
+    assert [row["priority"] for row in rows] == [priority for *_, priority in expected]
+
+
+TEN = "2026-03-02 10:00:00"
+
+
+TIMES = {
+    "2011-01-01T01:02:03Z": "2011-01-01 01:02:03",
+    "2016-03-14 00:44:57.126816": "2016-03-14 00:44:57.126816",
+    "2016-08-17T13:00:00.000000": "2016-08-17 13:00:00",
+    "2012-05-08 20:23:41": "2012-05-08 20:23:41",
+    "2016-03-07T16:23:08+00:00": "2016-03-07 16:23:08",
+    "2017-10-30T00:00:00": "2017-10-30 00:00:00",
+    "2014-08-04T05:38:59.978898+0000": "2014-08-04 05:38:59.978898",
+    "2016-03-07T16:23:09.145721+00:00": "2016-03-07 16:23:09.145721",
+    "2015-07-10T20:05:29.870091Z": "2015-07-10 20:05:29.870091",
+    "2016-08-17 13:53:23+00:00": "2016-08-17 13:53:23",
+    "2013-7-29 6:51:34.4": "2013-07-29 06:51:34.400000",
+    "2013-07-29 06:51:34.123456789": "2013-07-29 06:51:34.123456",
+    " 2013-07-29 06:51:34  ": "2013-07-29 06:51:34",
+    "2013-07-29 06:51:34-05:30": "2013-07-29 12:21:34",
+    "2014-05-1510: 24: 56.3": None,
+    "2015-06-1909:19:35.7": None,
+    "20140223134852": None,
+    "2015-09-24 12:47:.634363": None,
+    "2013-07-29 23:59:60": None,
+    1393146000: None,
+    None: None,
+    "": None,
+}
+
+
+def test_times_of_every_form_in_a_payload(rows_of: RowsOf) -> None:
+    """Every form of time that services write is read, and what is no time is null and spoils nothing."""
+    usual = {"event_type": "volume.create.end", "timestamp": TEN}
+    rows = rows_of(
+        usual | {"message_id": repr(said), "payload": {"created_at": said, "launched_at": said}} for said in TIMES
+    )
+    assert {said: _shown(row["created_at"]) for said, row in zip(TIMES, rows, strict=True)} == TIMES
+    assert [row["launched_at"] for row in rows] == [row["created_at"] for row in rows]
+    assert {_shown(row["generated_at"]) for row in rows} == {TEN}
+
+
+def test_times_of_every_form_beside_the_payload(rows_of: RowsOf) -> None:
+    """A notification is as old as its timestamp says, in whatever form, else as its context says."""
+    usual = {"event_type": "volume.create.end", "_context_timestamp": TEN}
+    rows = rows_of(usual | {"message_id": repr(said), "timestamp": said} for said in TIMES)
+    expected = {said: expected or TEN for said, expected in TIMES.items()}
+    assert {said: _shown(row["generated_at"]) for said, row in zip(TIMES, rows, strict=True)} == expected
+
+
+def _shown(moment: Any) -> str | None:
+    if moment is None:
+        return None
+    assert moment.utcoffset().total_seconds() == 0
+    return str(moment).removesuffix("+00:00")
+
+
+def _told(row: dict[str, Any]) -> dict[str, Any]:
+    """Return what a row tells but for the text of its body and what landing adds."""
+    return {name: value for name, value in row.items() if name not in ("id", "landed_at", "body")}
