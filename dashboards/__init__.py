@@ -1,0 +1,41 @@
+"""Dashboards: a page a module, each given the lake by whoever shows it.
+
+Panel and the plotting libraries take seconds to import; that is done when the first page is made.
+"""
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
+from stackanalytics.lake import Lake
+
+CurrentLake = Callable[[], Lake]
+
+
+def overview(current: CurrentLake) -> object:
+    """What the lake holds, and where to look at it."""
+    from dashboards.overview import Overview
+
+    return Overview(current).page()
+
+
+def timings(current: CurrentLake) -> object:
+    """How long operations on instances take."""
+    from dashboards.timings import Timings
+
+    return Timings(current).page()
+
+
+def events(current: CurrentLake) -> object:
+    """What happened to an instance, or because of a request."""
+    from dashboards.events import Events
+
+    return Events(current).page()
+
+
+def pages() -> Mapping[str, Callable[[CurrentLake], object]]:
+    """Return the dashboards by the last part of their path; the one named ``""`` is the landing page.
+
+    Each is a function that is given the lake as a function, calls that whenever it needs data
+    (the lake grows), and returns what Panel can show.
+    """
+    return MappingProxyType({"": overview, "timings": timings, "events": events})

@@ -2,7 +2,13 @@
 
 from stackanalytics.analytics.event import deployments, event, event_types, events, hosts
 from stackanalytics.analytics.request_kpi import request_kpis, tenant_is_known
-from stackanalytics.analytics.timing import slowest_timings, timing_distribution, timing_summary, timings
+from stackanalytics.analytics.timing import (
+    slowest_timings,
+    timing_distribution,
+    timing_summary,
+    timings,
+    unfinished_operations,
+)
 from stackanalytics.lake import Lake, open_lake
 
 __all__ = [
@@ -19,4 +25,5 @@ __all__ = [
     "timing_distribution",
     "timing_summary",
     "timings",
+    "unfinished_operations",
 ]

@@ -359,7 +359,9 @@ def _listeners() -> Iterator[Hostile]:
     yield _row("a listener's message without context", {**bare, "ctxt": None, "metadata": told | {"message_id": "l2"}})
     yield _row("a listener's odd context", {**bare, "ctxt": [1], "metadata": told | {"message_id": "l3"}})
     yield _dead("a listener's message without metadata", {**bare, "ctxt": {}}, "no usable time")
-    yield _dead("a listener's odd metadata", {**bare, "priority": "INFO", "ctxt": {}, "metadata": [1]}, "no usable time")
+    yield _dead(
+        "a listener's odd metadata", {**bare, "priority": "INFO", "ctxt": {}, "metadata": [1]}, "no usable time"
+    )
     kafka = body("kafka", **{"_context": {"request_id": "req-3", "roles": ["admin"]}})
     yield _row("a kafka message", envelope(kafka))
     yield _row("an odd kafka context", body("odd kafka", **{"_context": "none"}))
@@ -406,7 +408,9 @@ def _secrets() -> Iterator[Hostile]:
         "a secret in a text": {"payload": {"message": json.dumps({"auth_token": MARK, "b": 1})}},
         "a secret in a text in a text": {"payload": {"message": json.dumps(json.dumps({"auth_token": MARK}))}},
         "a secret with quotes in a text": {"payload": {"message": json.dumps({"token": f'"{MARK}"{MARK}\\'})}},
-        "an object as secret in a text": {"payload": {"message": json.dumps({"token": {"a": [MARK, "]}"]}, "b": MARK[:0]})}},
+        "an object as secret in a text": {
+            "payload": {"message": json.dumps({"token": {"a": [MARK, "]}"]}, "b": MARK[:0]})}
+        },
         "a number as secret in a text": {"payload": {"message": json.dumps({"token": NUMBER_MARK, "b": 1})}},
         "a secret in python's repr": {"payload": {"message": repr({"auth_token": MARK, "b": 1})}},
         "a secret in a payload of text": {"event_type": "image.upload", "payload": json.dumps({"password": MARK})},

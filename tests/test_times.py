@@ -190,9 +190,7 @@ def test_unix_seconds() -> None:
         (datetime(2026, 3, 2, 1, tzinfo=timezone(timedelta(hours=2))), None, (date(2026, 3, 1), None)),
     ],
 )
-def test_day_range(
-    start: datetime | None, end: datetime | None, expected: tuple[date | None, date | None]
-) -> None:
+def test_day_range(start: datetime | None, end: datetime | None, expected: tuple[date | None, date | None]) -> None:
     """The days are those of UTC; the end is outside, so midnight does not open its day."""
     assert times.day_range(start, end) == expected
 

@@ -195,3 +195,55 @@ def timing_distribution(
     return pl.DataFrame(
         {"lower_s": bounds[:-1], "upper_s": bounds[1:], "count": counts}, schema=polars_schema(*DISTRIBUTION_COLUMNS)
     )
+
+
+def unfinished_operations(
+    lake: Lake,
+    *,
+    instance: str | None = None,
+    operation: str | None = None,
+    deployment: str | None = None,
+    start: datetime | None = None,
+    end: datetime | None = None,
+) -> pl.DataFrame:
+    """Return how many timings of each operation have a start and no end.
+
+    They count in no number of :func:`timing_summary`; :func:`timings` with the state ``S`` lists them.
+
+    Parameters
+    ----------
+    lake
+        The lake to ask.
+    instance, operation
+        Only those of this instance and operation.
+    deployment
+        Only those that this deployment started.
+    start, end
+        Only those that started in ``[start, end)``.
+
+    Returns
+    -------
+    polars.DataFrame
+        A row an operation that has any, by name, with ``operation`` (String) and ``unfinished``
+        (Int64), the number of starts without an end.
+
+    Source: nova's notifications ending in ``.start`` and ``.end``, legacy and versioned.
+
+    Examples
+    --------
+    >>> sa.unfinished_operations(lake).columns
+    ['operation', 'unfinished']
+    """
+    return lake.sql(
+        """
+        select operation, count(*) as unfinished
+        from timings_of($instance, null, $operation)
+        where timing_state = 'S'
+            and ($deployment::varchar is null or deployment = $deployment)
+            and ($start::timestamptz is null or started_at >= $start)
+            and ($end::timestamptz is null or started_at < $end)
+        group by operation
+        order by operation
+        """,
+        {"instance": instance, "operation": operation, "deployment": deployment, "start": start, "end": end},
+    ).cast(polars_schema("operation", "unfinished"))

@@ -78,9 +78,10 @@ def compact(
 def _delete_old(folder: Path, table: Table, keep_hours: int) -> int:
     with exclusive(folder):
         opened = delta.open_table(folder, table)
-        old = opened.vacuum(keep_hours, dry_run=True, enforce_retention_duration=False)
+        # full: files of writers that died before their commit go, too; under the lock nobody else is writing
+        old = opened.vacuum(keep_hours, dry_run=True, enforce_retention_duration=False, full=True)
         if old:
-            opened.vacuum(keep_hours, dry_run=False, enforce_retention_duration=False)
+            opened.vacuum(keep_hours, dry_run=False, enforce_retention_duration=False, full=True)
     return len(old)
 
 

@@ -17,8 +17,8 @@ from stackanalytics.schema import INFO_FIELDS, TABLES, Table, polars_schema
 _SETTINGS = (
     "set global TimeZone = 'UTC'",
     "set global parquet_metadata_cache = true",
-    "set enable_progress_bar = false",  # it would go to standard output
 )
+_HAS_PROGRESS_BAR = "select current_setting('enable_progress_bar')"
 
 
 class Lake:
@@ -136,6 +136,9 @@ class Lake:
         try:
             for statement in (*_SETTINGS, *views, *view.NOUNS):
                 engine.execute(statement)
+            # it would go to standard output; in Jupyter without ipywidgets it is off, and refuses to be set
+            if engine.execute(_HAS_PROGRESS_BAR).fetchone() == (True,):
+                engine.execute("set enable_progress_bar = false")
         except duckdb.Error as problem:
             engine.close()
             raise LakeError(f"{self.path} cannot be read: {problem}") from problem

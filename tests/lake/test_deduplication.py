@@ -99,7 +99,11 @@ def test_without_an_id_content_counts(tmp_path: Path, between: Between) -> None:
     nameless, other = ({**message, "message_id": None} for message in (ONE, OTHER))
     assert _counts(_land(tmp_path, [nameless, nameless, other])) == (2, 1, 0)
     between(tmp_path)
-    assert _counts(_land(tmp_path, [other, {**nameless, "_context_user": "x"}, {**nameless, "message_id": ""}])) == (0, 3, 0)
+    assert _counts(_land(tmp_path, [other, {**nameless, "_context_user": "x"}, {**nameless, "message_id": ""}])) == (
+        0,
+        3,
+        0,
+    )
 
 
 ODD: list[Message] = [
@@ -151,7 +155,11 @@ def test_fields_do_not_run_together(tmp_path: Path) -> None:
 def test_deeply_nested_copies(tmp_path: Path) -> None:
     """Bodies nested as deep as can just be read are compared, found again and landed without an error."""
     for depth in (10, 500, *range(900, 1001, 5)):
-        nested = json.dumps(ONE).replace('"i-1"', f'"i-1", "nested": {"[" * depth}{"]" * depth}').replace("one", f"at {depth}")
+        nested = (
+            json.dumps(ONE)
+            .replace('"i-1"', f'"i-1", "nested": {"[" * depth}{"]" * depth}')
+            .replace("one", f"at {depth}")
+        )
         landed = _land(tmp_path, [nested, nested.replace(",", " ,")])
         assert landed.notifications + landed.duplicates + landed.dead_letters == 2
     _without_keys(tmp_path)

@@ -106,7 +106,9 @@ def test_creating_again_keeps_everything(lake: Lake) -> None:
 
 def test_times_are_utc(tmp_path: Path) -> None:
     """Times come back as the instants that they were, and days are days of UTC, in any zone."""
-    late = notification("image.upload", "2026-03-02 23:59:59.999999", payload={"created_at": "2026-03-02T23:00:00-02:00"})
+    late = notification(
+        "image.upload", "2026-03-02 23:59:59.999999", payload={"created_at": "2026-03-02T23:00:00-02:00"}
+    )
     with lake_of(tmp_path, [late]) as lake:
         row = lake.sql("select generated_at, created_at, date, generated_at::text as shown from notifications").row(0)
     assert row == (
@@ -183,7 +185,9 @@ def test_damaged_files(lake: Lake) -> None:
         opened.sql("select * from notifications")
 
 
-@pytest.mark.parametrize("name", ["with blanks", "quo'te", 'double"quote', "100% full", "ünï 🦆", "a#b?c", "date=2026-01-01", "[x]*"])
+@pytest.mark.parametrize(
+    "name", ["with blanks", "quo'te", 'double"quote', "100% full", "ünï 🦆", "a#b?c", "date=2026-01-01", "[x]*"]
+)
 def test_folders_of_any_name(name: str, tmp_path: Path) -> None:
     """A lake can lie in a folder of any name, and be moved to another."""
     with lake_of(tmp_path / name, _messages(0, 3)) as lake:
@@ -230,7 +234,11 @@ def test_files_tell_what_they_hold(lake: Lake) -> None:
 def test_deployments_keep_their_ids(tmp_path: Path) -> None:
     """Deployments are numbered in the order in which they first appear, for good."""
     for name in ("east", "west", "east", "NUL\0 and 🦆"):
-        land([Chunk("test", 1, [b'{"event_type": "x.y", "timestamp": "2026-03-02 10:00:00"}'])], tmp_path, deployment=name)
+        land(
+            [Chunk("test", 1, [b'{"event_type": "x.y", "timestamp": "2026-03-02 10:00:00"}'])],
+            tmp_path,
+            deployment=name,
+        )
     with open_lake(tmp_path) as lake:
         assert lake.deployments() == {1: "east", 2: "west", 3: "NUL\0 and 🦆"}
 

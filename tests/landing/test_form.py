@@ -164,7 +164,8 @@ def test_priority(rows_of: RowsOf) -> None:
         (None, None, None),
     ]
     rows = rows_of(
-        {"routing_key": key, "body": BODY | {"priority": said, "message_id": f"{said} {key}"}} for said, key, _ in expected
+        {"routing_key": key, "body": BODY | {"priority": said, "message_id": f"{said} {key}"}}
+        for said, key, _ in expected
     )
     assert [row["priority"] for row in rows] == [priority for *_, priority in expected]
 

@@ -73,7 +73,9 @@ def as_lines(tmp_path_factory: pytest.TempPathFactory) -> Result:
         for hostile in ONE_LINE
         for line in (_good(BEFORE + hostile.name), hostile.content, _good(AFTER + hostile.name))
     ]
-    read = [message for chunk in files.read_stream(io.BytesIO(b"\n".join(lines)), "lines") for message in chunk.messages]
+    read = [
+        message for chunk in files.read_stream(io.BytesIO(b"\n".join(lines)), "lines") for message in chunk.messages
+    ]
     assert len(read) == len(lines)
     named = [Chunk(hostile.name, 1, read[3 * place : 3 * place + 3]) for place, hostile in enumerate(ONE_LINE)]
     return Result(tmp_path_factory.mktemp("lines"), named)

@@ -115,7 +115,8 @@ EXCHANGES = {
 
 
 @pytest.mark.parametrize(
-    ("event_type", "exchange"), [(event, exchange) for exchange, events in EXCHANGES.items() for event in events.split()]
+    ("event_type", "exchange"),
+    [(event, exchange) for exchange, events in EXCHANGES.items() for event in events.split()],
 )
 def test_exchange_where_none_is_given(event_type: str, exchange: str) -> None:
     """The first word of the event type tells the exchange."""

@@ -34,7 +34,12 @@ def _message(body: object) -> Any:
 
 
 def _versioned(**data: object) -> dict[str, object]:
-    return {"nova_object.name": "X", "nova_object.namespace": "nova", "nova_object.version": "1.0", "nova_object.data": data}
+    return {
+        "nova_object.name": "X",
+        "nova_object.namespace": "nova",
+        "nova_object.version": "1.0",
+        "nova_object.data": data,
+    }
 
 
 # where the instance hides
@@ -171,7 +176,9 @@ def test_columns_of_a_versioned_payload() -> None:
         tenant_id="tenant",
         user_id="user",
         state="active",
-        state_update=_versioned(old_state="building", state="active", new_task_state="deleting", old_task_state="spawning"),
+        state_update=_versioned(
+            old_state="building", state="active", new_task_state="deleting", old_task_state="spawning"
+        ),
         flavor=_versioned(name="m1.small", flavorid="42", memory_mb=2048, vcpus=1, root_gb=20, ephemeral_gb=0, swap=0),
         created_at="2026-03-01T09:15:01Z",
         launched_at="2026-03-01T09:16:00.123456Z",
@@ -266,7 +273,12 @@ def test_texts(value: object, expected: str | None) -> None:
 
 def test_tenant_and_user_of_the_payload_come_first() -> None:
     """The owner in the payload wins over the caller in the context, which is the last resort."""
-    caller = {"_context_project_id": "caller", "_context_tenant": "former", "_context_user_id": "me", "_context_user": "i"}
+    caller = {
+        "_context_project_id": "caller",
+        "_context_tenant": "former",
+        "_context_user_id": "me",
+        "_context_user": "i",
+    }
     owned = _read("compute.instance.update", {"tenant_id": "owner", "user_id": "her"}, **caller)
     assert (owned["tenant"], owned["user"]) == ("owner", "her")
     for nothing in ({}, {"tenant_id": None, "user_id": None}, {"tenant_id": "", "user_id": ""}, "text", None):
@@ -418,7 +430,13 @@ def test_tenant_and_user_of_the_payload_come_first() -> None:
                 "target": {"id": "openstack:target", "typeURI": "service/security/account/user"},
                 "initiator": {"id": "derived", "user_id": "usr", "project_id": "ten", "request_id": "req-1"},
             },
-            {"resource": "openstack:target", "user": "usr", "tenant": "ten", "request_id": "req-1", "status": "failure"},
+            {
+                "resource": "openstack:target",
+                "user": "usr",
+                "tenant": "ten",
+                "request_id": "req-1",
+                "status": "failure",
+            },
             id="keystone audit",
         ),
         pytest.param(
@@ -512,7 +530,9 @@ def test_other_services(event_type: str, payload: object, expected: dict[str, ob
 
 
 TEXTS = st.sampled_from(["", "a", "active", "é", None])
-TIMES = st.sampled_from(["", None, "2026-03-01 09:15:01+00:00", "2026-03-01T09:16:00.123456", "2026-03-01 09:16:00", "no"])
+TIMES = st.sampled_from(
+    ["", None, "2026-03-01 09:15:01+00:00", "2026-03-01T09:16:00.123456", "2026-03-01 09:16:00", "no"]
+)
 COUNTS = st.one_of(st.none(), st.integers(0, 100_000))
 IDS = st.one_of(TEXTS, st.integers(0, 1000))
 META = st.fixed_dictionaries(

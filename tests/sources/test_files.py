@@ -88,10 +88,15 @@ def test_layouts(content: bytes, pack: type[bytes], small_blocks: int) -> None:
 
 def test_line_ends_are_no_part_of_a_message() -> None:
     """Neither newline nor carriage return stays with a line."""
-    assert _chunks(b"one\r\ntwo\r\n\r\nthree\r") == [Chunk("file", 1, [b"one", b"two", b""]), Chunk("file", 4, [b"three\r"])]
+    assert _chunks(b"one\r\ntwo\r\n\r\nthree\r") == [
+        Chunk("file", 1, [b"one", b"two", b""]),
+        Chunk("file", 4, [b"three\r"]),
+    ]
 
 
-@pytest.mark.parametrize("content", [b"", b"\n\n \n", b"[]", b" [ ]\n", gzip.compress(b""), _zstd(b""), b"\xef\xbb\xbf"])
+@pytest.mark.parametrize(
+    "content", [b"", b"\n\n \n", b"[]", b" [ ]\n", gzip.compress(b""), _zstd(b""), b"\xef\xbb\xbf"]
+)
 def test_nothing(content: bytes) -> None:
     """An input without a message gives none, and no problem."""
     assert _messages(content) == []
@@ -105,7 +110,11 @@ VALUES = st.recursive(
 )
 
 
-@given(st.lists(VALUES.filter(lambda value: isinstance(value, (dict, list))), min_size=1, max_size=8), st.integers(1, 50), st.sampled_from([None, 0, 3]))
+@given(
+    st.lists(VALUES.filter(lambda value: isinstance(value, (dict, list))), min_size=1, max_size=8),
+    st.integers(1, 50),
+    st.sampled_from([None, 0, 3]),
+)
 def test_arrays_of_anything(values: list[object], block: int, indent: int | None) -> None:
     """Whatever the elements and wherever the blocks are cut, the array's elements come out as they went in."""
     with pytest.MonkeyPatch.context() as patch:

@@ -1,0 +1,145 @@
+"""What happened to an instance, or because of a request: its events in their order, and one of them whole."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+import panel_material_ui as pmui
+import param
+import polars as pl
+
+import stackanalytics as sa
+from dashboards import theme, wording
+from dashboards.table import Column, frame_table, places, select_rows
+from dashboards.view import View, ask
+from stackanalytics.lake import Lake
+
+EVENTS = (
+    Column("generated_at", "When (UTC)", "moment", width=185),
+    Column("event_type", "Event", width=310),
+    Column("is_error", "Error", "error", width=65),
+    Column("state", "State", width=85),
+    Column("task", "Task"),
+    Column("host", "Host", width=130),
+    Column("instance", "Instance", "link", link="events?instance=", width=290),
+    Column("request_id", "Request", "link", link="events?request_id=", width=310),
+)
+DETAILS = (
+    *("id", "deployment", "exchange", "routing_key", "publisher_id", "message_id"),
+    *("instance", "request_id", "resource", "tenant", "user"),
+    *("state", "old_state", "task", "old_task", "status", "message"),
+)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The events of what was asked for, None where nothing was; and the chosen one, with its body."""
+
+    events: pl.DataFrame | None
+    chosen: dict[str, Any] | None
+    told: tuple[str, ...]
+
+
+class Events(View):
+    """The events of an instance, of a request, or of both."""
+
+    TITLE = "Events"
+    QUESTION = ("instance", "request_id", "event")
+
+    instance = param.String(None, allow_None=True, doc="uuid of an instance")
+    request_id = param.String(None, allow_None=True, doc="id of a request, with its req-")
+    event = param.Integer(None, allow_None=True, doc="id of the event to show whole")
+
+    def ask(self, lake: Lake) -> Answer:
+        """Ask for the events, and for the chosen one."""
+        which = {name: value for name in ("instance", "request_id") if (value := getattr(self, name))}
+        columns = ("id", *(column.field for column in EVENTS))
+        return Answer(
+            events=ask(sa.events, lake, **which, columns=columns) if which else None,
+            chosen=None if self.event is None else next(ask(sa.event, lake, id=self.event).iter_rows(named=True), None),
+            told=tuple(which),
+        )
+
+    def content(self) -> pmui.Column:
+        """Return where to say what is looked for, the events that are found, and the chosen one."""
+        return pmui.Column(
+            theme.filters(
+                *(
+                    pmui.TextInput.from_param(
+                        self.param[name], label=label, description="", width=400, size="small", margin=0
+                    )
+                    for name, label in (("instance", "Instance"), ("request_id", "Request"))
+                )
+            ),
+            self.while_waiting(),
+            self.where(
+                lambda answer: answer.events is None,
+                theme.message("Give the id of an instance or of a request, or follow one from the timings."),
+            ),
+            self.where(_is_empty, theme.message("There are no such events.")),
+            self.built_where(_is_found, self._events),
+            self.where(lambda answer: answer.chosen is not None, self._event()),
+            sizing_mode="stretch_width",
+        )
+
+    def _events(self) -> pmui.Paper:
+        table = frame_table(
+            EVENTS,
+            self.bound(lambda answer: answer.events),
+            hidden=self.bound(lambda answer: answer.told, ()),
+            narrowest=60,
+            selectable=1,
+        )
+        table.on_click(self._choose)
+        select_rows(table, self.bound(_places, []))
+        return theme.section(self.bound(_how_many, ""), table)
+
+    def _choose(self, click: Any) -> None:
+        self.event = self.answer.events["id"][click.row]
+
+    def _event(self) -> pmui.Paper:
+        return theme.section(
+            self.bound(_title, ""), theme.details(self.bound(_details, [])), theme.code(self.bound(_body, ""))
+        )
+
+
+def _how_many(answer: Answer) -> str:
+    return "" if answer.events is None else f"{wording.count(answer.events.height)} events, in their order"
+
+
+def _is_empty(answer: Answer) -> bool:
+    return answer.events is not None and answer.events.is_empty()
+
+
+def _is_found(answer: Answer) -> bool:
+    return answer.events is not None and not answer.events.is_empty()
+
+
+def _places(answer: Answer) -> list[int]:
+    if answer.events is None or answer.chosen is None:
+        return []
+    return places(answer.events, "id", answer.chosen["id"])
+
+
+def _title(answer: Answer) -> str:
+    return (
+        ""
+        if answer.chosen is None
+        else f"{answer.chosen['event_type']} at {wording.moment(answer.chosen['generated_at'])}"
+    )
+
+
+def _details(answer: Answer) -> list[tuple[str, str]]:
+    chosen = answer.chosen or {}
+    return [(name, str(chosen[name])) for name in DETAILS if chosen.get(name) is not None]
+
+
+def _body(answer: Answer) -> str:
+    """Return the body, indented, every number and text as it was sent."""
+    if answer.chosen is None:
+        return ""
+    body: str = answer.chosen["body"]
+    try:
+        return msgspec.json.format(body, indent=2)
+    except (msgspec.DecodeError, RecursionError):
+        return body  # landed, so JSON; but with half a surrogate or very deep, which the formatter refuses

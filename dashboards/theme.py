@@ -1,0 +1,206 @@
+"""How every page looks: its colours, the parts that it is made of, and the frame around them."""
+
+import warnings
+from collections.abc import Callable, Sequence
+from html import escape
+from typing import Any
+
+import panel as pn
+import panel_material_ui as pmui
+import param
+from bokeh.util.warnings import BokehUserWarning
+from panel_material_ui.base import BASE_TEMPLATE
+
+PRIMARY = "#1d5fa8"
+BARS = "#4a8ad4"
+
+_DARK_BAR = {"backgroundColor": "#17293d", "backgroundImage": "none", "color": "white"}
+_THEME = {
+    "light": {"palette": {"primary": {"main": PRIMARY}}},
+    "dark": {
+        "palette": {"primary": {"main": "#7fb3ea"}},
+        "components": {"MuiAppBar": {"styleOverrides": {"root": _DARK_BAR}}},
+    },
+}
+_COOKIE = "; path=/; max-age=31536000; samesite=lax"
+# What Panel leaves out: to begin light or dark as the visitor's system is, and to go back to a former view
+_DOCUMENT = BASE_TEMPLATE.environment.from_string(
+    """{% extends base_page %}
+{% block title %}{{ meta.title }}{% endblock %}
+{% block preamble %}{{ super() }}
+<script>
+  if (!document.cookie.includes("theme=")) {
+    const isDark = matchMedia("(prefers-color-scheme: dark)").matches
+    document.cookie = `theme=${isDark ? "dark" : "default"}{{ cookie }}`
+    if (isDark && document.cookie.includes("theme=")) location.reload()
+  }
+  addEventListener("popstate", () => location.reload())
+</script>
+{% endblock %}""",
+    globals={"base_page": BASE_TEMPLATE, "cookie": _COOKIE},
+)
+_NAVIGATION = (("Overview", "./"), ("Timings", "timings"), ("Events", "events"))
+THREADS = 4
+
+_HEADING_STYLE = """
+h1, h2 { margin: 0; font-weight: 500; overflow-wrap: anywhere; }
+h1 { font-size: 1.6rem; padding-bottom: 12px; }
+h2 { font-size: 1.1rem; }
+"""
+_FIGURES_STYLE = """
+dl { display: flex; flex-wrap: wrap; gap: 8px 40px; margin: 0; }
+dt { font-size: 0.8rem; opacity: 0.7; }
+dd { font-size: 1.4rem; margin: 0; font-variant-numeric: tabular-nums; }
+"""
+_DETAILS_STYLE = """
+dl { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 350px), 1fr));
+     gap: 8px 24px; margin: 0; }
+dt { font-size: 0.8rem; opacity: 0.7; }
+dd { font-size: 0.875rem; margin: 0; overflow-wrap: anywhere; }
+"""
+_LINKS_STYLE = """
+dl { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 420px), 1fr));
+     gap: 10px 24px; margin: 0; }
+dt { font-family: ui-monospace, monospace; font-size: 0.85rem; }
+dd { font-size: 0.85rem; margin: 0; opacity: 0.7; }
+a { color: var(--mui-palette-primary-main); }
+"""
+_CARDS_STYLE = """
+nav { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 300px), 1fr));
+      gap: 16px; margin: 0 0 20px; }
+a { display: block; padding: 16px; border: 1px solid var(--mui-palette-divider); border-radius: 4px;
+    text-decoration: none; color: inherit; }
+a:hover, a:focus-visible { border-color: var(--mui-palette-primary-main); }
+b { display: block; font-size: 1.1rem; font-weight: 500; color: var(--mui-palette-primary-main); }
+span { font-size: 0.9rem; opacity: 0.8; }
+"""
+_CODE_STYLE = """
+pre { font-size: 0.8rem; line-height: 1.45; margin: 0; max-height: 600px; overflow: auto; padding: 12px;
+      border-radius: 4px; background: rgba(128, 128, 128, 0.12); }
+"""
+
+
+def section(title: Any, *content: object) -> pmui.Paper:
+    """Return content in a frame of its own, below a heading."""
+    return pmui.Paper(
+        pmui.Column(heading(title, 2), *content, sizing_mode="stretch_width", sx={"p": 2, "gap": "12px"}),
+        variant="outlined",
+        elevation=0,
+        margin=(0, 0, 20, 0),
+        sizing_mode="stretch_width",
+    )
+
+
+def filters(*widgets: object) -> pmui.FlexBox:
+    """Return the bar of filters above the content of a page; it breaks where it is too long."""
+    return pmui.FlexBox(*widgets, gap="16px", align_items="center", margin=(4, 0, 20, 0))
+
+
+def instant_picker(parameter: param.Date, label: str) -> pmui.DatetimePicker:
+    """Return a widget for an instant, which it takes and gives without zone: UTC is meant."""
+    return pmui.DatetimePicker.from_param(
+        parameter, label=label, description="", clearable=True, width=230, enable_seconds=False, size="small", margin=0
+    )
+
+
+def message(text: str, **options: Any) -> pmui.Paper:
+    """Return words in the place of content that is not there."""
+    return pmui.Paper(
+        pmui.Typography(escape(text), color="text.secondary", margin=32),
+        variant="outlined",
+        elevation=0,
+        margin=(0, 0, 20, 0),
+        sizing_mode="stretch_width",
+        **options,
+    )
+
+
+def figures(numbers: Any) -> pn.pane.HTML:
+    """Return a row of key figures: pairs of what is counted and the number as it is to be written."""
+    return _html(following(_list, numbers), _FIGURES_STYLE)
+
+
+def details(fields: Any) -> pn.pane.HTML:
+    """Return names and values below each other."""
+    return _html(following(_list, fields), _DETAILS_STYLE)
+
+
+def code(text: Any) -> pn.pane.HTML:
+    """Return text as it is, each line a line."""
+    return _html(following(lambda said: f"<pre>{escape(said)}</pre>", text), _CODE_STYLE)
+
+
+def links(entries: Sequence[tuple[str, str]]) -> pn.pane.HTML:
+    """Return paths with what is there; those without a part to fill in can be followed."""
+    items = (f"<div><dt>{_link(path)}</dt><dd>{escape(about)}</dd></div>" for path, about in entries)
+    return _html(f"<dl>{''.join(items)}</dl>", _LINKS_STYLE)
+
+
+def _link(path: str) -> str:
+    return escape(path) if "<" in path else f'<a href=".{escape(path)}">{escape(path)}</a>'
+
+
+def cards(entries: Sequence[tuple[str, str, str]]) -> pn.pane.HTML:
+    """Return large links: pairs of an address, a title, and what is there."""
+    items = (
+        f'<a href="{escape(path)}"><b>{escape(title)}</b><span>{escape(about)}</span></a>'
+        for path, title, about in entries
+    )
+    return _html(f"<nav>{''.join(items)}</nav>", _CARDS_STYLE)
+
+
+def side_by_side(*content: object) -> pmui.Grid:
+    """Return content beside each other, below each other in a narrow window."""
+    return pmui.Grid(*(pmui.Grid(part, size={"xs": 12, "lg": 6}) for part in content), container=True, spacing=2)
+
+
+def _list(pairs: Sequence[tuple[str, str]]) -> str:
+    items = (f"<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>" for name, value in pairs)
+    return f"<dl>{''.join(items)}</dl>"
+
+
+def _html(text: Any, style: str) -> pn.pane.HTML:
+    return pn.pane.HTML(text, stylesheets=[style], sizing_mode="stretch_width", margin=0)
+
+
+def heading(text: Any, level: int) -> pn.pane.HTML:
+    """Return a heading; the text may be a value that follows something, and nothing in it is markup."""
+    return _html(following(lambda said: f"<h{level}>{escape(said)}</h{level}>", text), _HEADING_STYLE)
+
+
+def following(make: Callable[[Any], Any], value: Any) -> Any:
+    """Return what *make* makes of a value; where that follows something, it does so, too."""
+    return pn.bind(make, value) if callable(value) else make(value)
+
+
+def prepare() -> None:
+    """Get Panel ready for a page, dark where its visitor wants that.
+
+    Callbacks of pages ask the lake, which may take seconds: they are run in threads, so that
+    the server goes on answering.
+    """
+    # Tabulator's style sheets come back with each of its events; Panel silences this, in notebooks only
+    warnings.filterwarnings("ignore", category=BokehUserWarning, message="reference already known")
+    # even where a table is added later, the browser needs its code from the beginning
+    pn.extension("tabulator", nthreads=pn.config.nthreads or THREADS)
+    if pn.state.cookies.get("theme") == "dark":
+        pn.extension(theme="dark")
+
+
+def page(title: str, *content: object) -> pmui.Page:
+    """Return a page with the frame that all pages share."""
+    framed = pmui.Page(
+        title="stackanalytics",
+        meta_title=f"{title} · stackanalytics",
+        header=[_navigation()],
+        main=[pmui.Container(heading(title, 1), *content, width_option="xl", sx={"py": 3})],
+        theme_config=_THEME,
+        template=_DOCUMENT,
+    )
+    framed.jscallback(dark_theme="document.cookie = `theme=${cb_obj.dark_theme ? 'dark' : 'default'}" + _COOKIE + "`")
+    return framed
+
+
+def _navigation() -> pmui.Row:
+    style = {"variant": "text", "color": "light", "margin": 0, "size": "small", "sx": {"minWidth": 0}}
+    return pmui.Row(*(pmui.Button(label=name, href=path, **style) for name, path in _NAVIGATION))
