@@ -7,6 +7,7 @@ from urllib.parse import parse_qsl, urlencode
 
 import panel as pn
 import param
+from param.parameterized import discard_events
 
 from stackanalytics import times
 from stackanalytics.errors import InputError
@@ -15,7 +16,8 @@ from stackanalytics.errors import InputError
 def share(state: param.Parameterized, names: Sequence[str]) -> None:
     """Take parameters from the query string of the page's address, and then keep them in it.
 
-    Where there is no address (in a notebook, in a test), nothing is done.
+    Nobody who watches the parameters hears of what is taken, so this is to be done first. Where
+    there is no address (in a notebook, in a test), nothing is done.
 
     Parameters
     ----------
@@ -33,7 +35,8 @@ def share(state: param.Parameterized, names: Sequence[str]) -> None:
     if location is None or not names:
         return
     state.param.watch(lambda *changes: location.param.update(search=write(state, names)), list(names))
-    state.param.update(**read(state, names, location.search or ""))
+    with discard_events(state):
+        state.param.update(**read(state, names, location.search or ""))
 
 
 def read(state: param.Parameterized, names: Sequence[str], query: str) -> dict[str, object]:
@@ -55,7 +58,7 @@ def write(state: param.Parameterized, names: Sequence[str]) -> str:
     return f"?{urlencode(given, safe=':')}" if given else ""
 
 
-def _value(parameter: param.Parameter, text: str) -> object:
+def _value(parameter: object, text: str) -> object:
     if isinstance(parameter, param.Date):
         return times.instant(text).replace(tzinfo=None)
     if isinstance(parameter, param.Integer):

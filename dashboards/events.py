@@ -11,7 +11,7 @@ import polars as pl
 import stackanalytics as sa
 from dashboards import theme, wording
 from dashboards.table import Column, frame_table, places, select_rows
-from dashboards.view import View, ask
+from dashboards.view import View, ask_once
 from stackanalytics.lake import Lake
 
 EVENTS = (
@@ -33,11 +33,16 @@ DETAILS = (
 
 @dataclass(frozen=True)
 class Answer:
-    """The events of what was asked for, None where nothing was; and the chosen one, with its body."""
+    """What the lake says about events.
 
-    events: pl.DataFrame | None
-    chosen: dict[str, Any] | None
+    ``told`` are the parameters that say which; ``events`` is None where there are none of these.
+    ``chosen`` is the event to show whole, with its body; ``is_missing`` where there is no such one.
+    """
+
     told: tuple[str, ...]
+    events: pl.DataFrame | None
+    is_missing: bool
+    chosen: dict[str, Any] | None
 
 
 class Events(View):
@@ -54,10 +59,12 @@ class Events(View):
         """Ask for the events, and for the chosen one."""
         which = {name: value for name in ("instance", "request_id") if (value := getattr(self, name))}
         columns = ("id", *(column.field for column in EVENTS))
+        chosen = None if self.event is None else ask_once(sa.event, lake, id=self.event)
         return Answer(
-            events=ask(sa.events, lake, **which, columns=columns) if which else None,
-            chosen=None if self.event is None else next(ask(sa.event, lake, id=self.event).iter_rows(named=True), None),
             told=tuple(which),
+            events=ask_once(sa.events, lake, **which, columns=columns) if which else None,
+            is_missing=chosen is not None and chosen.is_empty(),
+            chosen=None if chosen is None else next(chosen.iter_rows(named=True), None),
         )
 
     def content(self) -> pmui.Column:
@@ -78,6 +85,7 @@ class Events(View):
             ),
             self.where(_is_empty, theme.message("There are no such events.")),
             self.built_where(_is_found, self._events),
+            self.where(lambda answer: answer.is_missing, theme.message("There is no event with this id.")),
             self.where(lambda answer: answer.chosen is not None, self._event()),
             sizing_mode="stretch_width",
         )
@@ -104,7 +112,8 @@ class Events(View):
 
 
 def _how_many(answer: Answer) -> str:
-    return "" if answer.events is None else f"{wording.count(answer.events.height)} events, in their order"
+    count = 0 if answer.events is None else answer.events.height
+    return f"{wording.count(count)} {'event' if count == 1 else 'events in their order'}"
 
 
 def _is_empty(answer: Answer) -> bool:
@@ -122,11 +131,8 @@ def _places(answer: Answer) -> list[int]:
 
 
 def _title(answer: Answer) -> str:
-    return (
-        ""
-        if answer.chosen is None
-        else f"{answer.chosen['event_type']} at {wording.moment(answer.chosen['generated_at'])}"
-    )
+    chosen = answer.chosen
+    return "" if chosen is None else f"{chosen['event_type']} at {wording.moment(chosen['generated_at'])}"
 
 
 def _details(answer: Answer) -> list[tuple[str, str]]:

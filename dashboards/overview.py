@@ -10,7 +10,7 @@ import polars as pl
 import stackanalytics as sa
 from dashboards import theme, wording
 from dashboards.table import Column, frame_table
-from dashboards.view import View, ask
+from dashboards.view import View, ask_once
 from stackanalytics.lake import Lake
 from stackanalytics.surfaces.route import Surface
 from stackanalytics.surfaces.server import SURFACES
@@ -62,8 +62,8 @@ class Overview(View):
         """Ask what there is."""
         return Answer(
             info=lake.info(),
-            deployments=ask(sa.deployments, lake),
-            event_types=ask(sa.event_types, lake).sort("count", descending=True, maintain_order=True),
+            deployments=ask_once(sa.deployments, lake),
+            event_types=ask_once(sa.event_types, lake).sort("count", descending=True, maintain_order=True),
         )
 
     def content(self) -> pmui.Column:

@@ -47,12 +47,12 @@ class Column:
 def _rows(columns: Sequence[Column], frame: pl.DataFrame | None) -> Any:
     if frame is None:
         frame = pl.DataFrame(schema=polars_schema(*(column.field for column in columns)))
-    said = [
-        pl.Series(_said(column), map(duration, frame[column.field]), pl.String)
-        for column in columns
-        if column.form == "duration"
-    ]
+    said = [_durations(column, frame) for column in columns if column.form == "duration"]
     return frame.select(*map(_cells, columns), *said).to_pandas()
+
+
+def _durations(column: Column, frame: pl.DataFrame) -> pl.Series:
+    return pl.Series(_said(column), map(duration, frame[column.field]), pl.String)
 
 
 def _cells(column: Column) -> pl.Expr:
@@ -72,7 +72,7 @@ def _said(column: Column) -> str:
     return f"{column.field}_said"
 
 
-def table(
+def frame_table(
     columns: Sequence[Column], frame: Any, *, hidden: Any = (), narrowest: int = 100, **options: Any
 ) -> pn.widgets.Tabulator:
     """Return a table of a frame.
@@ -81,7 +81,7 @@ def table(
     No column is narrower than *narrowest* [px]; a table that is too long or too wide is scrolled.
     """
     said = [_said(column) for column in columns if column.form == "duration"]
-    return pn.widgets.Tabulator(
+    return pn.widgets.Tabulator(  # type: ignore[no-untyped-call]  # Panel has types in part
         value=following(partial(_rows, columns), frame),
         titles={column.field: column.title for column in columns},
         formatters={column.field: _formatter(column) for column in columns},

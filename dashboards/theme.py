@@ -7,7 +7,6 @@ from typing import Any
 
 import panel as pn
 import panel_material_ui as pmui
-import param
 from bokeh.util.warnings import BokehUserWarning
 from panel_material_ui.base import BASE_TEMPLATE
 
@@ -96,7 +95,7 @@ def filters(*widgets: object) -> pmui.FlexBox:
     return pmui.FlexBox(*widgets, gap="16px", align_items="center", margin=(4, 0, 20, 0))
 
 
-def instant_picker(parameter: param.Date, label: str) -> pmui.DatetimePicker:
+def instant_picker(parameter: Any, label: str) -> pmui.DatetimePicker:
     """Return a widget for an instant, which it takes and gives without zone: UTC is meant."""
     return pmui.DatetimePicker.from_param(
         parameter, label=label, description="", clearable=True, width=230, enable_seconds=False, size="small", margin=0
@@ -154,13 +153,22 @@ def side_by_side(*content: object) -> pmui.Grid:
     return pmui.Grid(*(pmui.Grid(part, size={"xs": 12, "lg": 6}) for part in content), container=True, spacing=2)
 
 
+def plot(shown: Any, height: int) -> pn.pane.HoloViews:
+    """Return a plot as wide as there is room."""
+    return pn.pane.HoloViews(  # type: ignore[no-untyped-call]  # Panel has types in part
+        shown, sizing_mode="stretch_width", height=height
+    )
+
+
 def _list(pairs: Sequence[tuple[str, str]]) -> str:
     items = (f"<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>" for name, value in pairs)
     return f"<dl>{''.join(items)}</dl>"
 
 
 def _html(text: Any, style: str) -> pn.pane.HTML:
-    return pn.pane.HTML(text, stylesheets=[style], sizing_mode="stretch_width", margin=0)
+    return pn.pane.HTML(  # type: ignore[no-untyped-call]  # Panel has types in part
+        text, stylesheets=[style], sizing_mode="stretch_width", margin=0
+    )
 
 
 def heading(text: Any, level: int) -> pn.pane.HTML:

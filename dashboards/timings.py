@@ -14,7 +14,7 @@ from bokeh.models import BasicTicker
 import stackanalytics as sa
 from dashboards import theme, wording
 from dashboards.table import Column, frame_table, places, select_rows
-from dashboards.view import View, ask
+from dashboards.view import View, ask_once
 from stackanalytics.lake import Lake
 
 SLOWEST = 20
@@ -79,13 +79,15 @@ class Timings(View):
         """Ask for all operations, and closely for one."""
         which = {"deployment": self.deployment, "start": _aware(self.start), "end": _aware(self.end)}
         closely = {"operation": self.operation, **which}
+        finished = ask_once(sa.timing_summary, lake, **which)
+        unfinished = ask_once(sa.unfinished_operations, lake, **which)
         return Answer(
-            deployments=ask(sa.deployments, lake),
-            operations=_beside(ask(sa.timing_summary, lake, **which), ask(sa.unfinished_operations, lake, **which)),
+            deployments=ask_once(sa.deployments, lake),
+            operations=_beside(finished, unfinished),
             operation=self.operation,
-            distribution=ask(sa.timing_distribution, lake, **closely),
-            slowest=ask(sa.slowest_timings, lake, **closely, limit=SLOWEST),
-            unfinished=ask(sa.timings, lake, **closely, state="S"),
+            distribution=ask_once(sa.timing_distribution, lake, **closely),
+            slowest=ask_once(sa.slowest_timings, lake, **closely, limit=SLOWEST),
+            unfinished=ask_once(sa.timings, lake, **closely, state="S"),
         )
 
     def content(self) -> pmui.Column:
@@ -123,12 +125,8 @@ class Timings(View):
     def _choose_period(self, chosen: dict[str, str]) -> None:
         period = PERIODS[chosen["label"]]
         newest = None if self.answer is None else self.answer.deployments["last_at"].max()
-        start = (
-            None
-            if period is None or newest is None
-            else (newest - period).replace(tzinfo=None, second=0, microsecond=0)
-        )
-        self.param.update(start=start, end=None)
+        start = None if period is None or newest is None else newest - period
+        self.param.update(start=_naive(start), end=None)
 
     def _operations(self) -> pmui.Paper:
         table = frame_table(OPERATIONS, self.bound(lambda answer: answer.operations), narrowest=120, selectable=1)
@@ -145,7 +143,7 @@ class Timings(View):
         return theme.section(
             self.bound(lambda answer: answer.operation, ""),
             theme.figures(self.bound(_figures, [])),
-            self.where(_is_spread, pn.pane.HoloViews(plot, sizing_mode="stretch_width", height=HEIGHT)),
+            self.where(_is_spread, theme.plot(plot, HEIGHT)),
         )
 
     def _slowest(self) -> pmui.Paper:
@@ -157,8 +155,13 @@ class Timings(View):
         )
 
 
-def _aware(instant: datetime | None) -> datetime | None:
+def _aware(instant: Any) -> datetime | None:
     return None if instant is None else instant.replace(tzinfo=UTC)
+
+
+def _naive(instant: datetime | None) -> datetime | None:
+    """Return an instant as the widgets take it, which show minutes."""
+    return None if instant is None else instant.replace(tzinfo=None, second=0, microsecond=0)
 
 
 def _beside(summary: pl.DataFrame, unfinished: pl.DataFrame) -> pl.DataFrame:

@@ -20,7 +20,7 @@ from stackanalytics.lake import Lake
 KEPT_ANSWERS = 64
 
 
-def ask(analysis: Callable[..., pl.DataFrame], lake: Lake, **arguments: Any) -> pl.DataFrame:
+def ask_once(analysis: Callable[..., pl.DataFrame], lake: Lake, **arguments: Any) -> pl.DataFrame:
     """Return what an analysis answers; at once, where some page asked this version the same before."""
     return _answer(analysis, ref(lake), tuple(arguments.items()))
 
@@ -31,7 +31,7 @@ def _answer(
 ) -> pl.DataFrame:
     # by reference, so that what is kept does not keep former versions of the lake open
     asked = lake()
-    assert asked is not None, "the caller of ask holds it"
+    assert asked is not None, "the caller of ask_once holds it"
     return analysis(asked, **dict(arguments))
 
 
@@ -46,14 +46,14 @@ class View(param.Parameterized):
 
     QUESTION: ClassVar[tuple[str, ...]] = ()
     TITLE: ClassVar[str] = ""
-    LOOK_AGAIN_MS: ClassVar[int | None] = None
+    LOOK_AGAIN_MS: ClassVar[int] = 0
 
-    answer: Any = param.Parameter(None, doc="what the lake says, frames of one version; None before it is asked")
-    problem: str = param.String("", doc="why there is no answer")
+    answer = param.Parameter(None, doc="what the lake says, frames of one version; None before it is asked")
+    problem = param.String("", doc="why there is no answer")
 
     def __init__(self, current: Callable[[], Lake], **parameters: Any) -> None:
         """Take the lake, as a function that returns its newest version, and what is asked first."""
-        super().__init__(**parameters)
+        super().__init__(**parameters)  # type: ignore[no-untyped-call]  # param has types in part
         self._current = current
         self._turn = threading.RLock()
         self._answered: tuple[object, ...] | None = None
@@ -82,6 +82,9 @@ class View(param.Parameterized):
                 self.param.update(answer=None, problem=str(problem))
             else:
                 self.param.update(answer=answer, problem="")
+
+    def _look_again(self) -> None:
+        pn.state.add_periodic_callback(self.look, self.LOOK_AGAIN_MS)
 
     def bound(self, shown: Callable[[Any], Any], otherwise: Any = None) -> Any:
         """Return what *shown* makes of the answer, as a value that follows it; *otherwise* while there is none."""
@@ -144,17 +147,16 @@ class View(param.Parameterized):
     def page(self) -> pmui.Page:
         """Return the page as the server shows it, its question in its address."""
         theme.prepare()
-        shown = theme.page(self.TITLE, self.content())
         try:
             address.share(self, self.QUESTION)
         except InputError as problem:
             self.problem = str(problem)
         else:
             pn.state.onload(self.look, threaded=True)
-        if self.LOOK_AGAIN_MS is not None:
+        if self.LOOK_AGAIN_MS:
             # begun late, since what is changed before the browser has the page may not reach it
-            pn.state.onload(partial(pn.state.add_periodic_callback, self.look, self.LOOK_AGAIN_MS))
-        return shown
+            pn.state.onload(self._look_again)
+        return theme.page(self.TITLE, self.content())
 
 
 def _choices(

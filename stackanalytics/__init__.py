@@ -9,10 +9,16 @@ from stackanalytics.analytics.timing import (
     timings,
     unfinished_operations,
 )
+from stackanalytics.errors import DataError, InputError, LakeError, NotFoundError, StackanalyticsError
 from stackanalytics.lake import Lake, open_lake
 
 __all__ = [
+    "DataError",
+    "InputError",
     "Lake",
+    "LakeError",
+    "NotFoundError",
+    "StackanalyticsError",
     "deployments",
     "event",
     "event_types",

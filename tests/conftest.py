@@ -36,10 +36,11 @@ def rows_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Rows]:
     Messages are bytes as received, text, or what is written as JSON.
     """
 
-    def rows(messages: Iterable[object], table: str = "notifications", **options: str) -> Rows:
+    def rows(messages: Iterable[object], deployment: str = "default", exchange: str | None = None) -> Rows:
         folder = tmp_path_factory.mktemp("lake")
-        land([Chunk("test", 1, [encoded(message) for message in messages])], folder, **options)
-        return rows_in(folder, table)
+        chunk = Chunk("test", 1, [encoded(message) for message in messages])
+        land([chunk], folder, deployment=deployment, exchange=exchange)
+        return rows_in(folder)
 
     return rows
 

@@ -362,9 +362,9 @@ def _listeners() -> Iterator[Hostile]:
     yield _dead(
         "a listener's odd metadata", {**bare, "priority": "INFO", "ctxt": {}, "metadata": [1]}, "no usable time"
     )
-    kafka = body("kafka", **{"_context": {"request_id": "req-3", "roles": ["admin"]}})
+    kafka = body("kafka", _context={"request_id": "req-3", "roles": ["admin"]})
     yield _row("a kafka message", envelope(kafka))
-    yield _row("an odd kafka context", body("odd kafka", **{"_context": "none"}))
+    yield _row("an odd kafka context", body("odd kafka", _context="none"))
 
 
 def _log_lines() -> Iterator[Hostile]:
@@ -389,7 +389,7 @@ def _repeated() -> Iterator[Hostile]:
 
 def _secrets() -> Iterator[Hostile]:
     catalog = [{"type": "compute", "endpoints": [{"url": f"http://nova/{MARK}"}]}, MARK]
-    for name, changes in {
+    secrets: dict[str, dict[str, object]] = {
         "a token": {"_context_auth_token": MARK},
         "a catalog": {"_context_service_catalog": catalog},
         "token and catalog": {"_context_auth_token": MARK, "_context_service_catalog": catalog},
@@ -414,7 +414,8 @@ def _secrets() -> Iterator[Hostile]:
         "a number as secret in a text": {"payload": {"message": json.dumps({"token": NUMBER_MARK, "b": 1})}},
         "a secret in python's repr": {"payload": {"message": repr({"auth_token": MARK, "b": 1})}},
         "a secret in a payload of text": {"event_type": "image.upload", "payload": json.dumps({"password": MARK})},
-    }.items():
+    }
+    for name, changes in secrets.items():
         yield _row(name, body(name, **changes))
         yield _row(f"{name}, enveloped", envelope(body(f"{name}, enveloped", **changes)))
         yield _row(f"{name}, enveloped twice", envelope(envelope(body(f"{name}, enveloped twice", **changes))))
@@ -474,7 +475,7 @@ def _transported_secrets() -> Iterator[Hostile]:
     told = {"message_id": "listened secret", "timestamp": TIME}
     bare = body("listened secret", message_id=..., timestamp=...)
     yield _row("a listener's secret", {**bare, "ctxt": secret, "metadata": told})
-    yield _row("a kafka secret", body("a kafka secret", **{"_context": secret}))
+    yield _row("a kafka secret", body("a kafka secret", _context=secret))
     yield _row("a pair's secret", ["monitor.info", body("a pair's secret", _context_auth_token=MARK)])
     yield _row("a routed secret", {"deployment": "d", "password": MARK, "body": body("a routed secret", token=MARK)})
     yield _row("a routed text's secret", {"body": _text("a routed text's secret", _context_auth_token=MARK)})

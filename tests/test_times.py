@@ -160,7 +160,7 @@ def test_instant(value: str | datetime, expected: datetime) -> None:
 @pytest.mark.parametrize("text", ["", "yesterday", "2026-03-02 10", "2026-02-30", "10:00", "2026-03-02 10:00:", "1.5"])
 def test_instant_says_what_would_work(text: str) -> None:
     """What is no time is refused, naming it and what is accepted."""
-    with pytest.raises(InputError, match="is not a time. Accepted: YYYY-MM-DD") as refused:
+    with pytest.raises(InputError, match=r"is not a time. Accepted: YYYY-MM-DD") as refused:
         times.instant(text)
     assert repr(text) in str(refused.value)
 

@@ -69,7 +69,56 @@ def events(
     offset: int = 0,
     columns: Sequence[str] | None = None,
 ) -> pl.DataFrame:
-    """Return events (to be written)."""
+    """Return events: the notifications that meet every restriction given.
+
+    Parameters
+    ----------
+    lake
+        The lake to ask.
+    id, instance, request_id, resource, tenant
+        Only the one with this id, those of this instance (uuid), API request (with its ``req-``),
+        thing of any kind (uuid), project.
+    event_type, operation
+        Only those of this event type, or operation (an event type without its phase, in its legacy
+        spelling).
+    deployment, host
+        Only those that this deployment, this host sent.
+    exchange, not_exchange
+        Only those of this exchange, or of one of several; only those of no such exchange.
+    field, value, match
+        Only those in which a column equals a value, or contains or starts with a text.
+    start, end
+        Only those of ``[start, end)``.
+    newest_first
+        Turn the order round.
+    limit, offset
+        At most so many, after leaving out so many; None for all.
+    columns
+        Columns to return; None for all but ``body``, ``landed_at`` and ``is_conflict``.
+
+    Returns
+    -------
+    polars.DataFrame
+        A row an event, in the order of ``generated_at``, then of the other columns, so that the
+        order of arrival does not matter, then of ``id``. The columns are those of the field
+        dictionary (:data:`stackanalytics.schema.FIELDS`), and ``is_error`` (Boolean): it came over
+        an error queue or, where no routing key is known, with priority ``ERROR``.
+
+    Raises
+    ------
+    InputError
+        If there is no such column, the value cannot be compared with it, or limit or offset are
+        negative.
+
+    Source: all notifications.
+
+    Examples
+    --------
+    >>> sa.events(lake, instance="nobody").height
+    0
+    """
+    if (limit or 0) < 0 or offset < 0:
+        raise InputError(f"limit {limit} and offset {offset} are given; neither can be negative")
     shown = EVENT_COLUMNS if columns is None else _checked(columns)
     direction = "desc" if newest_first else "asc"
     tied = [name for name in shown if name not in ("generated_at", "id")]
@@ -98,14 +147,30 @@ def events(
     if field is not None:
         _checked([field])
         search = "and " + _MATCHES[match].format(field=field)
-        parameters["value"] = _typed(field, value)
+        parameters["value"] = _typed(field, value, match)
     listed = ", ".join(f'"{name}"' for name in shown)
     found = lake.sql(f"select {listed} {_FOUND} {search} order by {order} limit $limit offset $offset", parameters)
     return found.cast(polars_schema(*shown))  # type: ignore[arg-type]
 
 
 def event(lake: Lake, id: int) -> pl.DataFrame:
-    """Return one event with its body (to be written)."""
+    """Return one event with its body.
+
+    Parameters
+    ----------
+    lake
+        The lake to ask.
+    id
+        Id of the event.
+
+    Returns
+    -------
+    polars.DataFrame
+        One row, or none where there is no such event, with the columns of :func:`events` and
+        ``body`` (String), the notification as received with its secrets redacted.
+
+    Source: all notifications.
+    """
     return events(lake, id=id, columns=(*EVENT_COLUMNS, "body"))
 
 
@@ -118,7 +183,27 @@ def event_types(
     start: datetime | None = None,
     end: datetime | None = None,
 ) -> pl.DataFrame:
-    """Return event types (to be written)."""
+    """Return which event types there are.
+
+    Parameters
+    ----------
+    lake
+        The lake to ask.
+    exchange, not_exchange
+        Only those of this exchange, or of one of several; only those of no such exchange.
+    deployment
+        Only those that this deployment sent.
+    start, end
+        Only those of events in ``[start, end)``.
+
+    Returns
+    -------
+    polars.DataFrame
+        A row an event type and exchange, in this order, with ``event_type`` and ``exchange``
+        (String), ``count`` (Int64), ``first_at`` and ``last_at`` (Datetime, UTC).
+
+    Source: all notifications.
+    """
     first_day, last_day = times.day_range(start, end)
     return lake.sql(
         """
@@ -153,7 +238,25 @@ def hosts(
     not_exchange: Names | None = None,
     deployment: str | None = None,
 ) -> pl.DataFrame:
-    """Return hosts (to be written)."""
+    """Return which hosts sent notifications.
+
+    Parameters
+    ----------
+    lake
+        The lake to ask.
+    exchange, not_exchange
+        Only those that sent for this exchange, or one of several; for none of these.
+    deployment
+        Only those of this deployment.
+
+    Returns
+    -------
+    polars.DataFrame
+        A row a host, in order, with ``host`` (String; null, last, for senders that name none) and
+        ``count`` (Int64) of notifications.
+
+    Source: all notifications; the host is what follows the first ``.`` or ``:`` of the publisher.
+    """
     return lake.sql(
         """
         select host, count(*) as count
@@ -169,7 +272,21 @@ def hosts(
 
 
 def deployments(lake: Lake) -> pl.DataFrame:
-    """Return deployments (to be written)."""
+    """Return the deployments: the regions and cells that notifications came from.
+
+    Parameters
+    ----------
+    lake
+        The lake to ask.
+
+    Returns
+    -------
+    polars.DataFrame
+        A row a deployment, by name, with ``id`` (Int64, small and stable), ``name`` (String),
+        ``count`` (Int64) of notifications, ``first_at`` and ``last_at`` (Datetime, UTC).
+
+    Source: all notifications.
+    """
     names = lake.deployments()
     known = pl.DataFrame(
         {"id": list(names), "name": list(names.values())}, schema={"id": pl.Int64, "name": pl.String}
@@ -200,13 +317,23 @@ def _listed(names: Names | None) -> list[str] | None:
     return [names] if isinstance(names, str) else list(names)
 
 
-def _typed(field: str, value: object) -> object:
+def _typed(field: str, value: object, match: Match) -> object:
     kind = FIELDS[field].type
+    if match != "equals" and not pa.types.is_string(kind):
+        raise InputError(f"{field} is no text: it can be compared for equality only")
     try:
         if kind == INSTANT:
             return times.instant(value)  # type: ignore[arg-type]
-        if pa.types.is_integer(kind):
-            return int(value)  # type: ignore[call-overload]
+        if pa.types.is_integer(kind) or pa.types.is_boolean(kind):
+            return pa.scalar(_parsed(value), kind).as_py()
         return str(value)
-    except (TypeError, ValueError):
-        raise InputError(f"{value!r} cannot be compared with {field}") from None
+    except (TypeError, ValueError, OverflowError, pa.ArrowInvalid):
+        raise InputError(f"{value!r} cannot be compared with {field}, which is {kind}") from None
+
+
+def _parsed(value: object) -> object:
+    """Read a number or a truth value that was given as text."""
+    if not isinstance(value, str):
+        return value
+    named = {"true": True, "false": False}
+    return named[value.lower()] if value.lower() in named else int(value)

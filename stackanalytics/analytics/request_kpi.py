@@ -15,7 +15,29 @@ def request_kpis(
     start: datetime | None = None,
     end: datetime | None = None,
 ) -> pl.DataFrame:
-    """Return request KPIs (to be written)."""
+    """Return how long the cloud took to do what API requests asked for.
+
+    The time of a request runs, for each instance, from the first ``compute.instance.update`` that
+    an API service sends to the last end of a finished operation that follows it.
+
+    Parameters
+    ----------
+    lake
+        The lake to ask.
+    tenant, deployment
+        Only those that ended for this project, in this deployment.
+    start, end
+        Only those whose update falls in ``[start, end)``.
+
+    Returns
+    -------
+    polars.DataFrame
+        A row a request and instance, shortest first, with ``operation`` (String; the one that ended
+        last), ``instance``, ``request_id``, ``tenant``, ``deployment`` (String), ``started_at`` and
+        ``ended_at`` (Datetime, UTC), ``duration_s`` (Float64) [s].
+
+    Source: ``compute.instance.update`` and nova's operations with start and end.
+    """
     return lake.sql(
         """
         with accepted as (
@@ -46,7 +68,22 @@ def request_kpis(
 
 
 def tenant_is_known(lake: Lake, tenant: str) -> bool:
-    """Tell whether any notification of nova is about the tenant (to be written)."""
+    """Tell whether any notification of nova is about a tenant.
+
+    Parameters
+    ----------
+    lake
+        The lake to ask.
+    tenant
+        Project id.
+
+    Returns
+    -------
+    bool
+        Whether there is one.
+
+    Source: nova's notifications.
+    """
     found = lake.sql(
         "select 1 from notifications where exchange = 'nova' and tenant = $tenant limit 1", {"tenant": tenant}
     )

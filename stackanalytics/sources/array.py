@@ -28,6 +28,7 @@ class ArraySplitter:
         self.is_closed = False
         self.is_torn = False
         self._place = 0  # up to where rest is searched
+        self._done = 0  # up to where it came out
         self._start = 0  # where the element in hand begins
         self._depth = 0
 
@@ -35,36 +36,44 @@ class ArraySplitter:
         """Take the next bytes; return the elements that end in them."""
         self.rest += block
         values: list[bytes] = []
-        done = 0
         while not self.is_closed and (found := _MARK.match(self.rest, self._place)):
-            place, self._place = found.start(1), found.end()
-            if found[1] == b'"':
+            mark, place = found[1], found.start(1)
+            if mark == b'"':
                 self._place = place
                 self.is_torn = _TORN.match(self.rest, place) is not None
                 break
-            if found[1] in b"[{":
-                if self._depth < 2:
-                    values += _between(self.rest[done:place])
-                    self._start = place
-                    done = place if self._depth else self._place
-                self._depth += 1
-                continue
-            self._depth -= 1
-            if self._depth == 1:
-                values.append(self.rest[self._start : self._place])
-                done = self._place
-            elif self._depth < 1:
-                values += _between(self.rest[done:place])
-                done, self.is_closed = self._place, True
+            self._place = found.end()
+            values += self._open(place) if mark in b"[{" else self._close(place)
         else:
             self._place = len(self.rest)
-        self._forget(done)
+        self._forget()
         return values
 
-    def _forget(self, done: int) -> None:
-        self.rest = self.rest[done:]
-        self._place -= done
-        self._start -= done
+    def _open(self, place: int) -> list[bytes]:
+        self._depth += 1
+        if self._depth > 2:
+            return []
+        before = _between(self.rest[self._done : place])
+        self._start = place
+        self._done = self._place if self._depth == 1 else place
+        return before
+
+    def _close(self, place: int) -> list[bytes]:
+        self._depth -= 1
+        if self._depth > 1:
+            return []
+        before = self._done
+        self._done = self._place
+        if self._depth == 1:
+            return [self.rest[self._start : self._place]]
+        self.is_closed = True
+        return _between(self.rest[before:place])
+
+    def _forget(self) -> None:
+        self.rest = self.rest[self._done :]
+        self._place -= self._done
+        self._start -= self._done
+        self._done = 0
 
 
 def _between(text: bytes) -> list[bytes]:

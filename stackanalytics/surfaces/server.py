@@ -127,7 +127,7 @@ def _start_pages(
     from panel.io.server import get_server  # takes seconds, which JSON alone need not wait for
 
     port = port or _free_port(address)
-    applications: Any = {f"/{name}": partial(page, current) for name, page in pages.items()}
+    applications: Any = {f"/{name}": _for_visitors(page, current) for name, page in pages.items()}
     server = get_server(
         applications,
         address=address,
@@ -138,6 +138,11 @@ def _start_pages(
     )
     server.start()
     return port, partial(server.stop, wait=False)
+
+
+def _for_visitors(page: Page, current: CurrentLake) -> Callable[[], Any]:
+    # Panel shows a partial as it is; only a function does it call
+    return lambda: page(current)
 
 
 def _origins(address: str, port: int) -> list[str]:

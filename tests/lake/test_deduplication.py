@@ -19,9 +19,9 @@ from stackanalytics.testing import notification
 Message = dict[str, Any]
 Between = Callable[[Path], None]
 
-ONE = notification("compute.instance.create.end", "2026-03-02 10:00", instance="i-1", message_id="one")
-OTHER = {**ONE, "payload": {"instance_id": "i-2"}}
-THIRD = {**ONE, "payload": {"instance_id": "i-3"}}
+ONE: Message = notification("compute.instance.create.end", "2026-03-02 10:00", instance="i-1", message_id="one")
+OTHER: Message = {**ONE, "payload": {"instance_id": "i-2"}}
+THIRD: Message = {**ONE, "payload": {"instance_id": "i-3"}}
 
 
 def _land(folder: Path, messages: Iterable[object], deployment: str = "default") -> Summary:

@@ -78,9 +78,9 @@ def test_former_versions_can_be_opened(lake: Lake) -> None:
 
 def test_versions_that_do_not_exist(lake: Lake) -> None:
     """A version or a table that the lake never had is refused by name."""
-    with pytest.raises(LakeError, match="'notifications' .* at version 99"):
+    with pytest.raises(LakeError, match=r"'notifications' .* at version 99"):
         open_lake(lake.path, version={"notifications": 99})
-    with pytest.raises(InputError, match="no tables .'samplez'"):
+    with pytest.raises(InputError, match=r"no tables .'samplez'"):
         open_lake(lake.path, version={"samplez": 1})
 
 

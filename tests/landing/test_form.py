@@ -66,7 +66,7 @@ SAME = {
 }
 
 
-LOSING = {
+LOSING: dict[str, tuple[object, dict[str, object]]] = {
     "listener": (LISTENED, {"priority": None}),
     "listener, enveloped": (_enveloped(LISTENED), {"priority": None}),
     "listener, paired": (["monitor.info", LISTENED], {"routing_key": "monitor.info"}),
@@ -150,7 +150,7 @@ def test_defaults_of_what_nobody_tells(rows_of: RowsOf) -> None:
 
 def test_priority(rows_of: RowsOf) -> None:
     """The priority is that of the body in upper case, else the last word of the routing key if it is one."""
-    expected = [
+    expected: list[tuple[object, str | None, str | None]] = [
         ("INFO", "monitor.error", "INFO"),
         ("info", None, "INFO"),
         ("", "notifications.error", "ERROR"),

@@ -365,9 +365,9 @@ def test_paths_that_do_not_exist(tmp_path: Path) -> None:
     """A missing path and a folder without files are refused before anything is read."""
     (tmp_path / "empty").mkdir()
     (tmp_path / "file").write_bytes(b"{}")
-    with pytest.raises(InputError, match="no such file or folder: .*missing"):
+    with pytest.raises(InputError, match=r"no such file or folder: .*missing"):
         files.find_files([tmp_path / "file", tmp_path / "missing"])
-    with pytest.raises(InputError, match="no files in the folder .*empty"):
+    with pytest.raises(InputError, match=r"no files in the folder .*empty"):
         files.find_files([tmp_path / "empty"])
     with pytest.raises(InputError, match="missing"):
         next(files.read([tmp_path / "file", tmp_path / "missing"]))

@@ -1,0 +1,153 @@
+"""Events: found by what they are about, by any field, and by time, in an order that arrival does not change."""
+
+import random
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+import stackanalytics as sa
+from stackanalytics.testing import lake_of, notification
+
+T0 = datetime(2026, 3, 2, 23, 59, tzinfo=UTC)
+INSTANCE = "77e0f192-00a2-4f14-ad56-7467897828ea"
+
+
+def minutes(count: float) -> datetime:
+    """Return the instant so many minutes after the first event."""
+    return T0 + timedelta(minutes=count)
+
+
+MESSAGES = [
+    notification("compute.instance.create.start", T0, instance=INSTANCE, request_id="req-1", tenant="acme"),
+    notification("compute.instance.create.end", minutes(2), instance=INSTANCE, request_id="req-1", tenant="acme"),
+    notification(
+        "compute.instance.update", minutes(2), instance="other", publisher_id="api.api-1", routing_key="monitor.error"
+    ),
+    notification("image.activate", minutes(3), payload={"id": "image-1", "owner": "acme", "status": "active"}),
+    notification("rebuild_instance", minutes(4), priority="ERROR", payload={"exception": "boom", "args": {}}),
+    notification("port.create.end", minutes(5), payload={"port": {"id": "port-1"}}, deployment="cell-2"),
+]
+
+
+@pytest.fixture(scope="module")
+def lake(tmp_path_factory: pytest.TempPathFactory) -> sa.Lake:
+    """Return a lake of six events over midnight, landed in another order."""
+    shuffled = random.Random(1).sample(MESSAGES, len(MESSAGES))
+    return lake_of(tmp_path_factory.mktemp("lake"), shuffled, deployment="cell-1")
+
+
+@pytest.mark.parametrize(
+    ("restriction", "expected"),
+    [
+        ({}, [0, 1, 2, 3, 4, 5]),
+        ({"instance": INSTANCE}, [0, 1]),
+        ({"request_id": "req-1"}, [0, 1]),
+        ({"resource": "image-1"}, [3]),
+        ({"tenant": "acme"}, [0, 1, 3]),
+        ({"event_type": "compute.instance.update"}, [2]),
+        ({"operation": "compute.instance.create"}, [0, 1]),
+        ({"deployment": "cell-2"}, [5]),
+        ({"exchange": "nova"}, [0, 1, 2, 4]),
+        ({"exchange": ["glance", "neutron"]}, [3, 5]),
+        ({"not_exchange": ["nova", "glance"]}, [5]),
+        ({"host": "api-1"}, [2]),
+        ({"start": minutes(2), "end": minutes(4)}, [1, 2, 3]),
+        ({"start": minutes(2), "tenant": "acme"}, [1, 3]),
+        ({"field": "status", "value": "active"}, [3]),
+        ({"field": "event_type", "value": "instance", "match": "contains"}, [0, 1, 2, 4]),
+        ({"field": "event_type", "value": "image", "match": "startswith"}, [3]),
+        ({"field": "generated_at", "value": "2026-03-03 00:02:00"}, [3]),
+        ({"limit": 2, "offset": 1}, [1, 2]),
+        ({"newest_first": True, "limit": 2}, [5, 4]),
+        ({"instance": "nobody"}, []),
+    ],
+)
+def test_restrictions_find_the_events_that_meet_them(
+    lake: sa.Lake, restriction: dict[str, object], expected: list[int]
+) -> None:
+    """Each restriction alone, and some together, give just the events that are expected, in order of time."""
+    found = sa.events(lake, **restriction)  # type: ignore[arg-type]  # they vary
+
+    assert found["message_id"].to_list() == [_message_id(place) for place in expected]
+
+
+def _message_id(place: int) -> object:
+    message = MESSAGES[place]
+    body = message.get("body", message)
+    assert isinstance(body, dict)
+    return body["message_id"]
+
+
+def test_an_error_is_told_by_the_routing_key_or_else_the_priority(lake: sa.Lake) -> None:
+    """The update came over the error queue; the exception came bare, with priority ERROR."""
+    errors = sa.events(lake).filter("is_error")
+
+    assert errors["event_type"].to_list() == ["compute.instance.update", "rebuild_instance"]
+
+
+def test_an_event_is_found_by_id_with_its_body(lake: sa.Lake) -> None:
+    """The body is what was sent; an id that is not known gives no row, with the same columns."""
+    known = sa.events(lake, instance=INSTANCE)["id"][0]
+
+    found = sa.event(lake, known)
+
+    assert found["event_type"].to_list() == ["compute.instance.create.start"]
+    assert '"instance_id": "77e0f192' in found["body"][0]
+    assert sa.event(lake, 999).schema == found.schema
+    assert sa.event(lake, 999).is_empty()
+
+
+def test_simultaneous_events_are_ordered_by_content(tmp_path: Path) -> None:
+    """Events of one instant have the same order in whichever order they were landed."""
+    messages = [notification("compute.instance.update", T0, instance=f"i-{number}") for number in range(9)]
+    backwards = list(reversed(messages))
+
+    with lake_of(tmp_path / "a", messages) as one, lake_of(tmp_path / "b", backwards) as other:
+        expected, found = (sa.events(lake).drop("id") for lake in (one, other))
+        newest = sa.events(other, newest_first=True).drop("id")
+
+    assert found.equals(expected)
+    assert newest.equals(expected.reverse())
+
+
+def test_unusable_searches_are_refused_with_what_would_work(lake: sa.Lake) -> None:
+    """An unknown field names the fields; a value of the wrong kind names the value and the field."""
+    with pytest.raises(sa.InputError, match=r"'colour'.*event_type"):
+        sa.events(lake, field="colour", value="red")
+    with pytest.raises(sa.InputError, match=r"'many'.*vcpus"):
+        sa.events(lake, field="vcpus", value="many")
+
+
+def test_event_types_are_counted(lake: sa.Lake) -> None:
+    """Of the two cells, the first sent five types once each; the times are those of the events."""
+    found = sa.event_types(lake, deployment="cell-1", exchange="nova")
+
+    assert found.select("event_type", "count").rows() == [
+        ("compute.instance.create.end", 1),
+        ("compute.instance.create.start", 1),
+        ("compute.instance.update", 1),
+        ("rebuild_instance", 1),
+    ]
+    assert found["first_at"][0] == minutes(2)
+
+
+def test_hosts_are_listed_with_the_unknown_one_last(tmp_path: Path) -> None:
+    """A publisher without a dot names no host; that is a row of its own."""
+    messages = [
+        notification("compute.instance.update", T0, publisher_id=sender, instance=sender)
+        for sender in ("api", "compute.b", "compute.a", "scheduler.a")
+    ]
+
+    with lake_of(tmp_path, messages) as lake:
+        assert sa.hosts(lake).select("host", "count").rows() == [("a", 2), ("b", 1), (None, 1)]
+
+
+def test_deployments_have_stable_ids_and_their_extent(lake: sa.Lake) -> None:
+    """Both cells are listed by name with their ids, counts and times."""
+    found = sa.deployments(lake)
+
+    assert found["name"].to_list() == ["cell-1", "cell-2"]
+    assert dict(zip(found["id"], found["name"], strict=True)) == lake.deployments()
+    assert found["count"].to_list() == [5, 1]
+    assert found["last_at"].to_list() == [minutes(4), minutes(5)]

@@ -1,0 +1,219 @@
+"""Timings: starts and ends in pairs, whatever the order in which they arrived."""
+
+import random
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import stackanalytics as sa
+from stackanalytics.testing import lake_of, notification
+
+T0 = datetime(2026, 3, 2, 8, tzinfo=UTC)
+INSTANCE = "77e0f192-00a2-4f14-ad56-7467897828ea"
+OPERATION = "compute.instance.snapshot"
+
+Step = tuple[str, float]
+
+
+def steps(*given: Step, request_id: str | None = "req-1") -> list[dict[str, Any]]:
+    """Return notifications of one operation: phase and seconds after T0 each."""
+    return [
+        notification(
+            f"{OPERATION}.{phase}",
+            T0 + timedelta(seconds=seconds),
+            instance=INSTANCE,
+            request_id=request_id,
+            message_id=f"{phase}-{seconds}-{place}",
+        )
+        for place, (phase, seconds) in enumerate(given)
+    ]
+
+
+def pairs(folder: Path, notifications: list[dict[str, Any]]) -> list[tuple[str, float | None]]:
+    """Return state and duration of each timing."""
+    with lake_of(folder, notifications) as lake:
+        return sa.timings(lake).select("timing_state", "duration_s").rows()
+
+
+@pytest.mark.parametrize(
+    ("arrived", "expected"),
+    [
+        ([("start", 0), ("end", 10)], [(".", 10.0)]),
+        ([("start", 0), ("start", 5), ("end", 10), ("end", 20)], [("S", None), (".", 5.0), ("E", None)]),
+        (
+            [("start", 0), ("start", 100), ("end", 110), ("start", 200), ("end", 210)],
+            [("S", None), (".", 10.0), (".", 10.0)],
+        ),
+        ([("end", 10), ("start", 0)], [(".", 10.0)]),
+        ([("end", 10), ("start", 0), ("start", 100), ("end", 130)], [(".", 10.0), (".", 30.0)]),
+        ([("start", 0), ("end", 10), ("end", 12)], [(".", 10.0), ("E", None)]),
+        ([("start", 10), ("end", 5.5)], [(".", -4.5)]),
+        ([("start", 0), ("error", 3)], [("S", None)]),
+        ([("start", 7), ("end", 7)], [(".", 0.0)]),
+        ([("end", 4)], [("E", None)]),
+    ],
+)
+def test_pairs_within_one_request(
+    arrived: list[Step], expected: list[tuple[str, float | None]], tmp_path: Path
+) -> None:
+    """A start pairs with an end that follows at once; a lone start and end pair in any order."""
+    assert pairs(tmp_path, steps(*arrived)) == expected
+
+
+def test_requests_are_kept_apart(tmp_path: Path) -> None:
+    """A lost end harms only its own request; steps without a request are one partition."""
+    messages = [
+        *steps(("start", 0), request_id="req-1"),
+        *steps(("start", 100), ("end", 110), request_id="req-2"),
+        *steps(("start", 200), ("end", 203), request_id=None),
+    ]
+
+    assert pairs(tmp_path, messages) == [("S", None), (".", 10.0), (".", 3.0)]
+
+
+def test_start_and_end_may_come_from_different_deployments(tmp_path: Path) -> None:
+    """Cells share an operation: the row names the deployment, host and id of each side."""
+    start, end = steps(("start", 0), ("end", 5))
+    start["publisher_id"], end["publisher_id"] = "compute.source", "compute.target"
+    messages = [{"deployment": "cell-1", "body": start}, {"deployment": "cell-2", "body": end}]
+
+    with lake_of(tmp_path, messages) as lake:
+        found = sa.timings(lake).select("deployment", "start_host", "end_host", "start_id", "end_id")
+
+    assert found.rows() == [("cell-2", "source", "target", 1, 2)]
+
+
+@settings(max_examples=15)
+@given(
+    given_steps=st.lists(
+        st.tuples(
+            st.sampled_from(["start", "end", "error"]),
+            st.integers(0, 30),
+            st.sampled_from(["req-1", "req-2", None]),
+            st.sampled_from(["create", "delete"]),
+        ),
+        max_size=12,
+    ),
+    seed=st.integers(0, 1000),
+)
+def test_order_of_arrival_and_duplicates_change_nothing_but_ids(
+    given_steps: list[tuple[str, int, str | None, str]], seed: int, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Shuffled and doubled, the same notifications give the same timings."""
+    messages = [
+        notification(
+            f"compute.instance.{name}.{phase}",
+            T0 + timedelta(seconds=seconds),
+            instance=INSTANCE,
+            request_id=request_id,
+            publisher_id=f"compute.host-{place}",
+            message_id=f"m-{place}",
+        )
+        for place, (phase, seconds, request_id, name) in enumerate(given_steps)
+    ]
+    shuffled = messages * 2
+    random.Random(seed).shuffle(shuffled)
+
+    with (
+        lake_of(tmp_path_factory.mktemp("a"), messages) as one,
+        lake_of(tmp_path_factory.mktemp("b"), shuffled) as other,
+    ):
+        expected, found = (sa.timings(lake).drop("start_id", "end_id") for lake in (one, other))
+
+    assert found.rows() == expected.rows()
+
+
+def test_a_cloud_that_sends_both_formats_is_counted_once(tmp_path: Path) -> None:
+    """Versioned twins do not count beside legacy notifications, and stand alone where there are none."""
+    legacy = steps(("start", 0), ("end", 10))
+    twins = [
+        notification(
+            f"instance.snapshot.{phase}",
+            T0 + timedelta(seconds=seconds),
+            instance=INSTANCE,
+            request_id="req-1",
+        )
+        for phase, seconds in (("start", 0.1), ("end", 10.2))
+    ]
+    alone = [
+        notification(
+            f"instance.snapshot.{phase}",
+            T0 + timedelta(seconds=seconds),
+            instance=INSTANCE,
+            request_id="req-2",
+        )
+        for phase, seconds in (("start", 50), ("end", 54))
+    ]
+
+    with lake_of(tmp_path, [*twins, *legacy, *alone]) as lake:
+        found = sa.timings(lake).select("operation", "request_id", "duration_s")
+
+    assert found.rows() == [(OPERATION, "req-1", 10.0), (OPERATION, "req-2", 4.0)]
+
+
+@pytest.fixture(scope="module")
+def lake(tmp_path_factory: pytest.TempPathFactory) -> sa.Lake:
+    """Four snapshots of 1, 2, 4 and 13 s, one of −3 s by disagreeing clocks, one without end; a create of 60 s."""
+    snapshots = [(0, 1), (10, 12), (20, 24), (30, 43), (53, 50)]
+    messages = [
+        message
+        for number, (start, end) in enumerate(snapshots)
+        for message in steps(("start", start), ("end", end), request_id=f"req-{number}")
+    ]
+    messages += steps(("start", 90), request_id="req-lost")
+    messages += [
+        notification(
+            f"compute.instance.create.{phase}",
+            T0 + timedelta(seconds=seconds),
+            instance="other",
+            request_id="req-create",
+        )
+        for phase, seconds in (("start", 0), ("end", 60))
+    ]
+    return lake_of(tmp_path_factory.mktemp("lake"), messages)
+
+
+def test_summary_counts_finished_timings_of_sound_clocks(lake: sa.Lake) -> None:
+    """Of 1, 2, 4 and 13 s: mean 5, median 3, and 95 % lies 0.85 of the way from 4 to 13, at 11.65 s."""
+    create, snapshot = sa.timing_summary(lake).to_dicts()
+
+    assert (create["operation"], create["count"], create["mean_s"]) == ("compute.instance.create", 1, 60.0)
+    assert snapshot["operation"] == OPERATION
+    assert (snapshot["count"], snapshot["min_s"], snapshot["max_s"]) == (4, 1.0, 13.0)
+    assert (snapshot["mean_s"], snapshot["median_s"]) == (5.0, 3.0)
+    assert snapshot["p95_s"] == pytest.approx(11.65)
+
+
+def test_summary_of_a_slice_takes_it_from_each_operation_by_end_time(lake: sa.Lake) -> None:
+    """With limit 2 and offset 1 the second and third snapshot count, and no create is left."""
+    found = sa.timing_summary(lake, limit=2, offset=1)
+
+    assert found.select("operation", "count", "min_s", "max_s").rows() == [(OPERATION, 2, 2.0, 4.0)]
+
+
+@pytest.mark.parametrize("cut", [0, 1, 11, 24, 43, 44, 100])
+def test_a_divided_interval_holds_the_same_timings(lake: sa.Lake, cut: int) -> None:
+    """[a, b) and [b, c) together hold what [a, c) does, once."""
+    middle = T0 + timedelta(seconds=cut)
+
+    parts = [sa.timings(lake, end=middle), sa.timings(lake, start=middle)]
+
+    assert sorted(row for part in parts for row in part.rows()) == sorted(sa.timings(lake).rows())
+
+
+def test_an_empty_answer_has_every_column(lake: sa.Lake) -> None:
+    """What finds nothing has the same columns and dtypes as what finds something."""
+    assert sa.timings(lake, instance="nobody").schema == sa.timings(lake).schema
+    assert sa.timing_summary(lake, instance="nobody").schema == sa.timing_summary(lake).schema
+
+
+def test_distribution_counts_every_finished_timing_once(lake: sa.Lake) -> None:
+    """The classes follow each other without gap and hold the four snapshots."""
+    found = sa.timing_distribution(lake, operation=OPERATION, classes=8)
+
+    assert found["count"].sum() == 4
+    assert found["upper_s"].to_list()[:-1] == found["lower_s"].to_list()[1:]
