@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import holoviews as hv
+import holoviews.plotting.bokeh  # what plots are drawn with
 import panel as pn
 import panel_material_ui as pmui
 import param

@@ -1,23 +1,26 @@
 """Events: the notifications of a lake, found by what they are about, by any field, and by time."""
 
-from collections.abc import Sequence
-from datetime import date, datetime
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Literal, TypeAlias
 
 import polars as pl
 import pyarrow as pa
 
 from stackanalytics import times
+from stackanalytics.analytics.period import period
 from stackanalytics.errors import InputError
 from stackanalytics.lake import Lake
 from stackanalytics.schema import FIELDS, INSTANT, NOTIFICATIONS, polars_schema
 
 Match: TypeAlias = Literal["equals", "contains", "startswith"]
-Names: TypeAlias = str | Sequence[str]
+Names: TypeAlias = str | Iterable[str]
 
-COLUMNS = tuple(name for name in NOTIFICATIONS.fields if name not in ("body", "landed_at", "is_conflict"))
-EVENT_COLUMNS = (*COLUMNS, "is_error")
 SEARCHABLE = (*NOTIFICATIONS.fields, "is_error")
+EVENT_COLUMNS = tuple(name for name in SEARCHABLE if name not in ("body", "landed_at", "is_conflict"))
+EVENT_TYPE_COLUMNS = ("event_type", "exchange", "count", "first_at", "last_at")
+HOST_COLUMNS = ("host", "count")
+DEPLOYMENT_COLUMNS = ("id", "name", "count", "first_at", "last_at")
 
 _MATCHES = {
     "equals": '"{field}" = $value',
@@ -35,8 +38,8 @@ where ($id::bigint is null or id = $id)
     and ($event_type::varchar is null or event_type = $event_type)
     and ($operation::varchar is null or operation = $operation)
     and ($deployment::varchar is null or deployment = $deployment)
-    and ($exchanges::varchar[] is null or list_contains($exchanges, exchange))
-    and ($not_exchanges::varchar[] is null or not list_contains($not_exchanges, exchange))
+    and ($exchange::varchar[] is null or list_contains($exchange, exchange))
+    and ($not_exchange::varchar[] is null or not list_contains($not_exchange, exchange))
     and ($host::varchar is null or host = $host)
     and ($start::timestamptz is null or generated_at >= $start)
     and ($end::timestamptz is null or generated_at < $end)
@@ -119,38 +122,34 @@ def events(
     """
     if (limit or 0) < 0 or offset < 0:
         raise InputError(f"limit {limit} and offset {offset} are given; neither can be negative")
-    shown = EVENT_COLUMNS if columns is None else _checked(columns)
-    direction = "desc" if newest_first else "asc"
-    tied = [name for name in shown if name not in ("generated_at", "id")]
-    order = ", ".join(f'"{name}" {direction}' for name in ["generated_at", *tied, "id"])
-    first_day, last_day = times.day_range(start, end)
-    parameters: dict[str, object] = {
-        "id": id,
-        "instance": instance,
-        "request_id": request_id,
-        "resource": resource,
-        "tenant": tenant,
-        "event_type": event_type,
-        "operation": operation,
-        "deployment": deployment,
-        "exchanges": _listed(exchange),
-        "not_exchanges": _listed(not_exchange),
-        "host": host,
-        "start": start,
-        "end": end,
-        "first_day": first_day,
-        "last_day": last_day,
-        "limit": limit,
-        "offset": offset,
+    shown = EVENT_COLUMNS if columns is None else tuple(dict.fromkeys(map(_known, columns)))
+    holding = {"id": id, "instance": instance, "request_id": request_id, "resource": resource}
+    parameters = {
+        **holding,
+        **{"tenant": tenant, "event_type": event_type, "operation": operation, "deployment": deployment, "host": host},
+        **{"exchange": _listed(exchange), "not_exchange": _listed(not_exchange)},
+        **period(start, end),
     }
-    search = ""
+    found = _FOUND
     if field is not None:
-        _checked([field])
-        search = "and " + _MATCHES[match].format(field=field)
-        parameters["value"] = _typed(field, value, match)
-    listed = ", ".join(f'"{name}"' for name in shown)
-    found = lake.sql(f"select {listed} {_FOUND} {search} order by {order} limit $limit offset $offset", parameters)
-    return found.cast(polars_schema(*shown))  # type: ignore[arg-type]
+        criterion, searched = _search(_known(field), value, match)
+        found += f"    and {criterion}"
+        parameters |= searched
+    if limit is not None and all(value is None for value in holding.values()):
+        parameters |= _page_period(lake, found, parameters, newest_first=newest_first, rows=offset + limit)
+    direction = "desc nulls first" if newest_first else "asc nulls last"
+    tied = [name for name in shown if name not in ("generated_at", "id")]
+    order = ", ".join(f'"{name}" {direction}' for name in ("generated_at", *tied, "id"))
+    return lake.sql(
+        f"""
+        select {", ".join(f'"{name}"' for name in shown)}
+        {found}
+        order by {order}
+        limit $limit offset $offset
+        """,
+        {**parameters, "limit": limit, "offset": offset},
+        holding=holding,
+    ).cast(polars_schema(*shown))
 
 
 def event(lake: Lake, id: int) -> pl.DataFrame:
@@ -204,13 +203,12 @@ def event_types(
 
     Source: all notifications.
     """
-    first_day, last_day = times.day_range(start, end)
     return lake.sql(
         """
         select event_type, exchange, count(*) as count, min(generated_at) as first_at, max(generated_at) as last_at
         from notifications
-        where ($exchanges::varchar[] is null or list_contains($exchanges, exchange))
-            and ($not_exchanges::varchar[] is null or not list_contains($not_exchanges, exchange))
+        where ($exchange::varchar[] is null or list_contains($exchange, exchange))
+            and ($not_exchange::varchar[] is null or not list_contains($not_exchange, exchange))
             and ($deployment::varchar is null or deployment = $deployment)
             and ($start::timestamptz is null or generated_at >= $start)
             and ($end::timestamptz is null or generated_at < $end)
@@ -220,15 +218,12 @@ def event_types(
         order by event_type, exchange
         """,
         {
-            "exchanges": _listed(exchange),
-            "not_exchanges": _listed(not_exchange),
+            "exchange": _listed(exchange),
+            "not_exchange": _listed(not_exchange),
             "deployment": deployment,
-            "start": start,
-            "end": end,
-            "first_day": first_day,
-            "last_day": last_day,
+            **period(start, end),
         },
-    )
+    ).cast(polars_schema(*EVENT_TYPE_COLUMNS))
 
 
 def hosts(
@@ -261,14 +256,14 @@ def hosts(
         """
         select host, count(*) as count
         from notifications
-        where ($exchanges::varchar[] is null or list_contains($exchanges, exchange))
-            and ($not_exchanges::varchar[] is null or not list_contains($not_exchanges, exchange))
+        where ($exchange::varchar[] is null or list_contains($exchange, exchange))
+            and ($not_exchange::varchar[] is null or not list_contains($not_exchange, exchange))
             and ($deployment::varchar is null or deployment = $deployment)
         group by host
         order by host nulls last
         """,
-        {"exchanges": _listed(exchange), "not_exchanges": _listed(not_exchange), "deployment": deployment},
-    )
+        {"exchange": _listed(exchange), "not_exchange": _listed(not_exchange), "deployment": deployment},
+    ).cast(polars_schema(*HOST_COLUMNS))
 
 
 def deployments(lake: Lake) -> pl.DataFrame:
@@ -287,10 +282,8 @@ def deployments(lake: Lake) -> pl.DataFrame:
 
     Source: all notifications.
     """
-    names = lake.deployments()
-    known = pl.DataFrame(
-        {"id": list(names), "name": list(names.values())}, schema={"id": pl.Int64, "name": pl.String}
-    )
+    ids = lake.deployments()
+    known = pl.DataFrame({"id": ids.keys(), "name": ids.values()}, schema=polars_schema("id", "name"))
     counted = lake.sql(
         """
         select deployment as name, count(*) as count, min(generated_at) as first_at, max(generated_at) as last_at
@@ -299,16 +292,31 @@ def deployments(lake: Lake) -> pl.DataFrame:
         order by deployment
         """
     )
-    return counted.join(known, on="name", how="left", maintain_order="left").select(
-        "id", "name", "count", "first_at", "last_at"
-    )
+    joined = counted.join(known, on="name", how="left", maintain_order="left")
+    return joined.select(DEPLOYMENT_COLUMNS).cast(polars_schema(*DEPLOYMENT_COLUMNS))
 
 
-def _checked(columns: Sequence[str]) -> Sequence[str]:
-    for name in columns:
-        if name not in SEARCHABLE:
-            raise InputError(f"no field {name!r}; the fields are {', '.join(SEARCHABLE)}")
-    return columns
+def _page_period(
+    lake: Lake, found: str, parameters: Mapping[str, object], *, newest_first: bool, rows: int
+) -> dict[str, object]:
+    """Narrow the period to that of the first rows: to find it, few columns are read."""
+    extreme, direction = ("min", "desc") if newest_first else ("max", "asc")
+    last_at = lake.sql(
+        f"""
+        select {extreme}(generated_at)
+        from (select generated_at {found} order by generated_at {direction} limit $rows)
+        """,
+        {**parameters, "rows": rows},
+    ).item()
+    if last_at is None:
+        return {}
+    return period(last_at, parameters["end"]) if newest_first else period(parameters["start"], last_at + times.MICROSECOND)
+
+
+def _known(field: str) -> str:
+    if field not in SEARCHABLE:
+        raise InputError(f"no field {field!r}; the fields are {', '.join(SEARCHABLE)}")
+    return field
 
 
 def _listed(names: Names | None) -> list[str] | None:
@@ -317,17 +325,29 @@ def _listed(names: Names | None) -> list[str] | None:
     return [names] if isinstance(names, str) else list(names)
 
 
-def _typed(field: str, value: object, match: Match) -> object:
-    kind = FIELDS[field].type
-    if match != "equals" and not pa.types.is_string(kind):
+def _search(field: str, value: object, match: Match) -> tuple[str, dict[str, object]]:
+    """Return the criterion of a search with its parameters; the empty text equals what is not known."""
+    if match not in _MATCHES:
+        raise InputError(f"no match {match!r}; there are {', '.join(_MATCHES)}")
+    if match != "equals" and not pa.types.is_string(FIELDS[field].type):
         raise InputError(f"{field} is no text: it can be compared for equality only")
+    if value is None:
+        raise InputError(f"no value for {field} is given; the empty text finds what has none")
+    if value == "" and match == "equals":
+        return f'"{field}" is null', {}
+    return _MATCHES[match].format(field=field), {"value": _typed(field, value)}
+
+
+def _typed(field: str, value: object) -> object:
+    """Return a value, which may be given as text, in the type of a field."""
+    kind = FIELDS[field].type
     try:
+        if pa.types.is_string(kind):
+            return str(value)
         if kind == INSTANT:
-            return times.instant(value)  # type: ignore[arg-type]
-        if pa.types.is_integer(kind) or pa.types.is_boolean(kind):
-            return pa.scalar(_parsed(value), kind).as_py()
-        return str(value)
-    except (TypeError, ValueError, OverflowError, pa.ArrowInvalid):
+            return times.instant(value)  # type: ignore[arg-type]  # anything else fails there
+        return pa.scalar(_parsed(value), kind).as_py()
+    except (AttributeError, TypeError, ValueError, OverflowError, pa.ArrowInvalid):
         raise InputError(f"{value!r} cannot be compared with {field}, which is {kind}") from None
 
 

@@ -96,6 +96,7 @@ def timings(
             "start": start,
             "end": end,
         },
+        holding={"instance": instance, "request_id": request_id},
     ).cast(polars_schema(*TIMING_COLUMNS))
 
 

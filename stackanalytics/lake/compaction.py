@@ -16,7 +16,7 @@ import duckdb
 import pyarrow as pa
 from deltalake import DeltaTable
 
-from stackanalytics.lake import delta
+from stackanalytics.lake import delta, lookup
 from stackanalytics.lake.lock import exclusive
 from stackanalytics.schema import DEAD_LETTERS, NOTIFICATIONS, TABLES, Table, arrow_schema
 
@@ -82,6 +82,7 @@ def _delete_old(folder: Path, table: Table, keep_hours: int) -> int:
         old = opened.vacuum(keep_hours, dry_run=True, enforce_retention_duration=False, full=True)
         if old:
             opened.vacuum(keep_hours, dry_run=False, enforce_retention_duration=False, full=True)
+            lookup.forget(folder, [path.name for path in folder.glob("*/date=*/*.parquet")])
     return len(old)
 
 

@@ -23,6 +23,7 @@ from deltalake.transaction import AddAction, RemoveAction
 
 from stackanalytics import schema, times
 from stackanalytics.errors import InputError, LakeError
+from stackanalytics.lake import lookup
 from stackanalytics.lake.lock import sync
 
 ROW_GROUP = 20_000
@@ -44,6 +45,10 @@ class File:
     bytes: int
     first_id: int | None
     last_id: int | None
+
+    def may_hold_id(self, id: int) -> bool:
+        """Whether the file can have the row with an id."""
+        return self.first_id is None or self.last_id is None or self.first_id <= id <= self.last_id
 
     @property
     def is_clustered(self) -> bool:
@@ -117,6 +122,8 @@ class FileWriter:
         self._is_new_data = not is_clustered
         self._day = day
         self._rows = 0
+        self._lake = root.parent
+        self._values = lookup.Collector()
         self._bounds: dict[str, tuple[object, object]] = {}
         self._path.parent.mkdir(exist_ok=True)
         stored = arrow_schema(table)
@@ -137,6 +144,7 @@ class FileWriter:
         """Add rows, in the columns of the table without the partition."""
         self._writer.write_table(rows, row_group_size=ROW_GROUP)
         self._rows += rows.num_rows
+        self._values.add(rows)
         for name in STATISTICS_COLUMNS:
             if name in rows.column_names:
                 span = pc.min_max(rows[name]).as_py()
@@ -148,6 +156,7 @@ class FileWriter:
         self._writer.close()
         sync(self._path)
         sync(self._path.parent)
+        self._values.save(self._lake, self._path.name)
         statistics = {
             "numRecords": self._rows,
             "minValues": {name: _log_value(low) for name, (low, _) in self._bounds.items()},

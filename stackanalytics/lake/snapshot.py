@@ -10,9 +10,9 @@ import polars as pl
 import pyarrow as pa
 
 from stackanalytics.errors import InputError, LakeError
-from stackanalytics.lake import delta, view
+from stackanalytics.lake import delta, lookup, view
 from stackanalytics.lake.state import State
-from stackanalytics.schema import INFO_FIELDS, TABLES, Table, polars_schema
+from stackanalytics.schema import INFO_FIELDS, NOTIFICATIONS, TABLES, Table, polars_schema
 
 _SETTINGS = (
     "set global TimeZone = 'UTC'",
@@ -39,6 +39,7 @@ class Lake:
         if wanted:
             raise InputError(f"no tables {sorted(wanted)} in a lake; it has {sorted(self._tables)}")
         self.version = {name: opened.version() for name, opened in self._tables.items()}
+        self._notifications = self.files(NOTIFICATIONS.name)
         self._engine = self._open_engine()
 
     def __repr__(self) -> str:
@@ -67,7 +68,13 @@ class Lake:
                 return Lake(self.path)
         return self
 
-    def sql(self, query: str, parameters: Mapping[str, object] | None = None) -> pl.DataFrame:
+    def sql(
+        self,
+        query: str,
+        parameters: Mapping[str, object] | None = None,
+        *,
+        holding: Mapping[str, str | int | None] | None = None,
+    ) -> pl.DataFrame:
         """Answer a query in DuckDB's SQL.
 
         Parameters
@@ -76,6 +83,10 @@ class Lake:
             SQL over the views ``notifications``, ``dead_letters``, ``steps`` and ``timings``.
         parameters
             Values for ``$name`` in the query.
+        holding
+            What the query asks of the columns ``id``, ``instance``, ``request_id`` and ``resource`` of
+            ``notifications``, null for anything: files known to have no such row are not opened. The
+            query must ask it all the same.
 
         Raises
         ------
@@ -86,6 +97,7 @@ class Lake:
         """
         with self._engine.cursor() as cursor:
             try:
+                self._narrow(cursor, {name: value for name, value in (holding or {}).items() if value is not None})
                 answer = cursor.sql(query, params=dict(parameters or {}))
                 if answer is None:
                     raise InputError(f"the query asks for nothing: {query!r}. Give one that returns rows")
@@ -95,6 +107,20 @@ class Lake:
                 raise LakeError(f"{self.path} cannot be read: {problem}") from problem
             except duckdb.Error as problem:
                 raise InputError(f"DuckDB does not accept the query: {problem}") from problem
+
+    def _narrow(self, cursor: duckdb.DuckDBPyConnection, holding: dict[str, str | int]) -> None:
+        """Hide, from one cursor, the files that cannot have what is asked for."""
+        if not holding:
+            return
+        files = self._notifications
+        wanted = {name: str(value) for name, value in holding.items() if name != "id"}
+        if "id" in holding:
+            files = [file for file in files if file.may_hold_id(int(holding["id"]))]
+        if wanted:
+            files = [file for file in files if lookup.may_hold(self.path, file.path, wanted)]
+        if len(files) < len(self._notifications):
+            narrowed = _table_view(NOTIFICATIONS, [file.path for file in files])
+            cursor.execute(narrowed.replace("create view", "create temp view", 1))
 
     def deployments(self) -> dict[int, str]:
         """Return the names of the deployments by id."""

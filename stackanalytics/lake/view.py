@@ -1,8 +1,8 @@
 """The nouns of a lake as DuckDB views, beside its tables ``notifications`` and ``dead_letters``.
 
-``events`` are the notifications and whether they tell of an error. ``timings`` are the starts and
+``events`` are the notifications, and whether they tell of an error. ``timings`` are the starts and
 ends of nova's operations on instances in pairs; ``timings_of(instance, request_id, operation)`` are
-those of one of each, null for any.
+those of one instance, request and operation, or of any where it is null.
 
 Starts and ends of equal operation, instance and request belong together, whatever deployment sent
 them; where no request is known, that counts as one request. In the order of time (a start before
@@ -22,6 +22,9 @@ select *, coalesce(routing_key like '%error', priority = 'ERROR', false) as is_e
 from notifications
 """
 
+# without start and end in the legacy format, but with them in the versioned one
+_TOLD_ONCE = "('compute.instance.volume.attach', 'compute.instance.volume.detach')"
+
 _START_AND_END = """
         min(generated_at) filter (phase = 'start') as started_at,
         min(generated_at) filter (phase = 'end') as ended_at,
@@ -33,9 +36,9 @@ _START_AND_END = """
         coalesce(min(tenant) filter (phase = 'end'), min(tenant) filter (phase = 'start')) as tenant
 """
 
-# without start and end in the legacy format, but not in the versioned one
-_TOLD_ONCE = "('compute.instance.volume.attach', 'compute.instance.volume.detach')"
-
+# Most requests have one start and one end, for which grouping is enough; only the others are read
+# again and ordered. Columns that a query does not ask for are never read, so that the summary of a
+# lake is about as fast as SQL for nothing else.
 TIMINGS_OF = f"""
 create macro timings_of(of_instance, of_request_id, of_operation) as table
 with told as not materialized (
@@ -59,31 +62,32 @@ requests as (
     where phase is not null
     group by operation, instance, request_id
 ),
--- few requests have more than a start and an end, or are told in both formats; these are ordered
-steps as (
-    select *
-    from (
-        select *,
-            bool_or(format = 'legacy') over (partition by operation, instance, request_id, deployment) as has_legacy
-        from told
-        where exists (
+told_of_others as (
+    select *,
+        bool_or(format = 'legacy') over (partition by operation, instance, request_id, deployment) as has_legacy
+    from told
+    where instance in (select instance from requests where not is_plain) -- implied, and pushed into the scan
+        and exists (
             from requests
             where not is_plain and requests.operation = told.operation and requests.instance = told.instance
                 and requests.request_id is not distinct from told.request_id
         )
-    )
-    where phase in ('start', 'end') and (format = 'legacy' or not has_legacy)
 ),
-neighbours as (
+steps as (
     select *,
         row_number() over chronological as place,
         lag(phase) over chronological as former_phase,
         count(*) over (partition by operation, instance, request_id) as steps
+    from told_of_others
+    where phase in ('start', 'end') and (format = 'legacy' or not has_legacy)
+    window chronological as (partition by operation, instance, request_id order by generated_at, phase desc)
+),
+steps_at_once as (
+    select *,
+        place - min(place) over at_once + 1 as place_at_once,
+        list(struct_pack(deployment, host, tenant, id) order by deployment, host, tenant, id) over at_once as senders
     from steps
-    window chronological as (
-        partition by operation, instance, request_id
-        order by generated_at, phase desc, deployment, host, tenant, id
-    )
+    window at_once as (partition by operation, instance, request_id, generated_at, phase)
 ),
 pairs as (
     select operation, instance, request_id,
@@ -94,7 +98,11 @@ pairs as (
             else place
         end as pair,
         {_START_AND_END}
-    from neighbours
+    from (
+        -- equal steps at one instant take their places in the order of who sent them
+        select * exclude (deployment, host, tenant, id), unnest(senders[place_at_once])
+        from steps_at_once
+    )
     group by operation, instance, request_id, pair
 )
 select

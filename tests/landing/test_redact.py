@@ -227,7 +227,27 @@ def test_torn_messages_tell_nothing(
     assert "☃" not in redact(torn)
 
 
-PIECES = ["token", "password", "'", '"', "\\", ":", ": ", ",", "[", "]", "{", "}", " ", "\n", "a", "null", "u0022", "***", "☃"]
+PIECES = [
+    "token",
+    "password",
+    "'",
+    '"',
+    "\\",
+    ":",
+    ": ",
+    ",",
+    "[",
+    "]",
+    "{",
+    "}",
+    " ",
+    "\n",
+    "a",
+    "null",
+    "u0022",
+    "***",
+    "☃",
+]
 CONFUSION = st.lists(st.sampled_from(PIECES), max_size=25).map("".join)
 
 
