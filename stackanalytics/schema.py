@@ -138,9 +138,9 @@ def arrow_schema(*names: str) -> pa.Schema:
     return pa.schema([pa.field(name, FIELDS[name].type) for name in names])
 
 
-def polars_schema(*names: str) -> dict[str, pl.DataType]:
+def polars_schema(*names: str) -> pl.Schema:
     """Return the polars dtypes of the named fields."""
-    return dict(pl.DataFrame(arrow_schema(*names).empty_table()).schema)
+    return pl.DataFrame(arrow_schema(*names).empty_table()).schema
 
 
 NOTIFICATION_FIELDS = tuple(FIELDS)[: tuple(FIELDS).index("body") + 1]

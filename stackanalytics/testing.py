@@ -63,9 +63,7 @@ def notification(event_type: str, at: datetime | str, **fields: object) -> dict[
     return {**routing, "body": body} if routing else body
 
 
-def lake_of(
-    folder: Path | str, notifications: Iterable[Mapping[str, object]], *, deployment: str = "default"
-) -> Lake:
+def lake_of(folder: Path | str, notifications: Iterable[Mapping[str, object]], *, deployment: str = "default") -> Lake:
     """Land notifications, in their order, and open the lake.
 
     Parameters

@@ -124,10 +124,15 @@ def events(
         raise InputError(f"limit {limit} and offset {offset} are given; neither can be negative")
     shown = EVENT_COLUMNS if columns is None else tuple(dict.fromkeys(map(_known, columns)))
     holding = {"id": id, "instance": instance, "request_id": request_id, "resource": resource}
-    parameters = {
+    parameters: dict[str, object] = {
         **holding,
-        **{"tenant": tenant, "event_type": event_type, "operation": operation, "deployment": deployment, "host": host},
-        **{"exchange": _listed(exchange), "not_exchange": _listed(not_exchange)},
+        "tenant": tenant,
+        "event_type": event_type,
+        "operation": operation,
+        "deployment": deployment,
+        "host": host,
+        "exchange": _listed(exchange),
+        "not_exchange": _listed(not_exchange),
         **period(start, end),
     }
     found = _FOUND
@@ -136,7 +141,8 @@ def events(
         found += f"    and {criterion}"
         parameters |= searched
     if limit is not None and all(value is None for value in holding.values()):
-        parameters |= _page_period(lake, found, parameters, newest_first=newest_first, rows=offset + limit)
+        edge = _page_edge(lake, found, {**parameters, "rows": offset + limit}, newest_first=newest_first)
+        parameters |= period(edge or start, end) if newest_first else period(start, edge or end)
     direction = "desc nulls first" if newest_first else "asc nulls last"
     tied = [name for name in shown if name not in ("generated_at", "id")]
     order = ", ".join(f'"{name}" {direction}' for name in ("generated_at", *tied, "id"))
@@ -296,21 +302,14 @@ def deployments(lake: Lake) -> pl.DataFrame:
     return joined.select(DEPLOYMENT_COLUMNS).cast(polars_schema(*DEPLOYMENT_COLUMNS))
 
 
-def _page_period(
-    lake: Lake, found: str, parameters: Mapping[str, object], *, newest_first: bool, rows: int
-) -> dict[str, object]:
-    """Narrow the period to that of the first rows: to find it, few columns are read."""
-    extreme, direction = ("min", "desc") if newest_first else ("max", "asc")
-    last_at = lake.sql(
-        f"""
-        select {extreme}(generated_at)
-        from (select generated_at {found} order by generated_at {direction} limit $rows)
-        """,
-        {**parameters, "rows": rows},
+def _page_edge(lake: Lake, found: str, parameters: Mapping[str, object], *, newest_first: bool) -> datetime | None:
+    """Return the instant up to which the first rows go, for which hardly any column is read."""
+    last, direction = ("min", "desc") if newest_first else ("max", "asc")
+    edge: datetime | None = lake.sql(
+        f"select {last}(generated_at) from (select generated_at {found} order by generated_at {direction} limit $rows)",
+        parameters,
     ).item()
-    if last_at is None:
-        return {}
-    return period(last_at, parameters["end"]) if newest_first else period(parameters["start"], last_at + times.MICROSECOND)
+    return edge if edge is None or newest_first else edge + times.MICROSECOND
 
 
 def _known(field: str) -> str:

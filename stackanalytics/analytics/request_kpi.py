@@ -58,7 +58,7 @@ def request_kpis(
         qualify row_number() over (
             partition by request_id, instance
             order by timings.ended_at desc, timings.operation, timings.started_at, timings.deployment, timings.tenant
-        ) = 1 
+        ) = 1
             and ($tenant::varchar is null or tenant = $tenant)
             and ($deployment::varchar is null or deployment = $deployment)
         order by duration_s, operation, instance, request_id, deployment, tenant

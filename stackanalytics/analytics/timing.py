@@ -1,6 +1,5 @@
 """Timings: how long operations on instances took, from their starts and ends."""
 
-from collections.abc import Mapping
 from datetime import datetime
 
 import numpy as np
@@ -111,8 +110,7 @@ def timing_summary(
     limit: int | None = None,
     offset: int = 0,
 ) -> pl.DataFrame:
-    """Return how many timings each operation has, and how long they took.
-    """
+    """Return how many timings each operation has, and how long they took."""
     return lake.sql(
         f"""
         with completed as (
@@ -149,8 +147,7 @@ def slowest_timings(
     end: datetime | None = None,
     limit: int | None = None,
 ) -> pl.DataFrame:
-    """Return the completed timings, the slowest first.
-    """
+    """Return the completed timings, the slowest first."""
     return lake.sql(
         f"""
         {_COMPLETED}
@@ -178,8 +175,7 @@ def timing_distribution(
     end: datetime | None = None,
     classes: int = 40,
 ) -> pl.DataFrame:
-    """Return how the durations of an operation are distributed, in classes that grow geometrically.
-    """
+    """Return how the durations of an operation are distributed, in classes that grow geometrically."""
     if classes < 1:
         raise InputError(f"classes is {classes}; there must be at least 1")
     durations = lake.sql(

@@ -4,4 +4,15 @@ from stackanalytics.lake.compaction import KEEP_HOURS, Compacted, compact
 from stackanalytics.lake.snapshot import Lake, open_lake
 from stackanalytics.lake.writing import DeadLetter, Landed, Notifications, Writer, create_lake
 
-__all__ = ["KEEP_HOURS", "Compacted", "DeadLetter", "Lake", "Landed", "Notifications", "Writer", "compact", "create_lake", "open_lake"]
+__all__ = [
+    "KEEP_HOURS",
+    "Compacted",
+    "DeadLetter",
+    "Lake",
+    "Landed",
+    "Notifications",
+    "Writer",
+    "compact",
+    "create_lake",
+    "open_lake",
+]

@@ -113,9 +113,7 @@ def last_id(delta: DeltaTable) -> int:
 class FileWriter:
     """Writes one data file of a table; nothing of it counts until it is committed."""
 
-    def __init__(
-        self, root: Path, table: schema.Table, day: date, *, rows: int, is_clustered: bool = False
-    ) -> None:
+    def __init__(self, root: Path, table: schema.Table, day: date, *, rows: int, is_clustered: bool = False) -> None:
         """Open a file for about *rows* rows of one *day* (a figure for the bloom filters)."""
         prefix = CLUSTERED if is_clustered else LANDED
         self._path = root / f"date={day.isoformat()}" / f"{prefix}-{uuid4().hex}.parquet"

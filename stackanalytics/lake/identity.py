@@ -24,9 +24,7 @@ class _Envelope(msgspec.Struct):
 _decode = msgspec.json.Decoder(_Envelope).decode
 
 
-def content_hash(
-    event_type: str | None, publisher_id: str | None, timestamp: str | None, payload: bytes
-) -> int:
+def content_hash(event_type: str | None, publisher_id: str | None, timestamp: str | None, payload: bytes) -> int:
     """Hash a content, its payload as received."""
     head = f"{event_type}\0{publisher_id or ''}\0{timestamp or ''}".encode("utf-8", "replace")
     return xxhash.xxh3_64_intdigest(payload, xxhash.xxh3_64_intdigest(head))
@@ -70,11 +68,7 @@ def _read(body: str) -> dict[str, object]:
 
 
 def _content(body: Mapping[str, object]) -> dict[str, object]:
-    return {
-        name: value
-        for name, value in body.items()
-        if name not in NOT_CONTENT and not name.startswith("_context_")
-    }
+    return {name: value for name, value in body.items() if name not in NOT_CONTENT and not name.startswith("_context_")}
 
 
 def _text(raw: msgspec.Raw) -> str | None:

@@ -103,9 +103,7 @@ class KeyIndex:
 
     def _merge_small(self, last_id: int) -> None:
         runs = self._runs(last_id)
-        while (
-            len(runs) > 1 and runs[-2].size < GROWTH * runs[-1].size and runs[-2].last + 1 == runs[-1].first
-        ):
+        while len(runs) > 1 and runs[-2].size < GROWTH * runs[-1].size and runs[-2].last + 1 == runs[-1].first:
             low, high = runs[-2:]
             entries = [low.entries(), high.entries()]
             count = sum(run.shape[1] for run in entries)

@@ -187,7 +187,7 @@ def open_lake(path: Path | str, *, version: Mapping[str, int] | None = None) -> 
         If the folder holds no lake, or not that version.
     """
     if not Path(path).is_dir():
-        raise LakeError(f"no lake at {path}: the folder does not exist. `stackanalytics land … --lake {path}` makes one")
+        raise LakeError(f"no lake at {path}: no such folder. `stackanalytics land … --lake {path}` makes one")
     return Lake(path, version=version)
 
 

@@ -171,9 +171,7 @@ class Writer:
             key, content = int(batch.keys[place]), int(batch.contents[place])
             contents = known.setdefault(key, set())
             body = batch.rows["body"][place].as_py() if contents and content not in contents else None
-            if content in contents or (
-                body and any(identity.is_same(body, other) for other in bodies.get(key, ()))
-            ):
+            if content in contents or (body and any(identity.is_same(body, other) for other in bodies.get(key, ()))):
                 is_new[place] = False
                 continue
             is_conflict[place] = bool(contents)
@@ -198,8 +196,7 @@ class Writer:
         differing = [
             place
             for place in suspects
-            if int(batch.contents[place])
-            not in known.get(int(batch.keys[place]), {int(batch.contents[place])})
+            if int(batch.contents[place]) not in known.get(int(batch.keys[place]), {int(batch.contents[place])})
         ]
         asked = {batch.rows["message_id"][place].as_py() for place in differing}
         if not asked:

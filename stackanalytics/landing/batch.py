@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from stackanalytics.lake import DeadLetter, Landed, Notifications, Writer
-from stackanalytics.landing.form import Unreadable, elements, open_message
+from stackanalytics.landing.form import UnreadableError, elements, open_message
 from stackanalytics.landing.reading import Reading
 from stackanalytics.landing.redact import redact, redact_bytes
 from stackanalytics.sources.chunk import Chunk
@@ -121,7 +121,7 @@ def _read_chunk(chunk: Chunk, reading: Reading, batch: _Batch) -> None:
             try:
                 if not reading.add_bare(message, tag) and message and not message.isspace():
                     reading.add(open_message(message), tag)
-            except Unreadable as problem:
+            except UnreadableError as problem:
                 batch.letters.append(_letter(chunk, place, message.encode(), str(problem)))
     if reading:
         notifications, rejected = reading.notifications()

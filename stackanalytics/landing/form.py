@@ -34,7 +34,7 @@ _REQUEST = re.compile(r"\breq-[0-9a-f-]{36}\b")
 _KINDS = {type(None): "null", bool: "a boolean", int: "a number", float: "a number", str: "a text"}
 
 
-class Unreadable(Exception):
+class UnreadableError(Exception):
     """A message that is no notification, with the reason in words."""
 
 
@@ -94,7 +94,7 @@ def open_message(text: str) -> Message:
 
     Raises
     ------
-    Unreadable
+    UnreadableError
         If it is in none of the forms.
     """
     return _open(Message(text), depth=0)
@@ -102,7 +102,7 @@ def open_message(text: str) -> Message:
 
 def _open(message: Message, depth: int) -> Message:
     if depth > MAX_DEPTH:
-        raise Unreadable(f"wrapped more than {MAX_DEPTH} times")
+        raise UnreadableError(f"wrapped more than {MAX_DEPTH} times")
     message = replace(message, body=message.body.removeprefix(BYTE_ORDER_MARK))
     first = message.body.lstrip()[:1]
     if first == "[":
@@ -115,7 +115,7 @@ def _open(message: Message, depth: int) -> Message:
 def _open_pair(message: Message, depth: int) -> Message:
     pair = [bytes(element).decode() for element in _decode(_elements, message.body)]
     if len(pair) != 2 or not pair[0].startswith('"') or pair[1][:1] not in ("{", '"'):
-        raise Unreadable("a JSON array, but not of a routing key and a body")
+        raise UnreadableError("a JSON array, but not of a routing key and a body")
     body = pair[1] if pair[1].startswith("{") else _text(pair[1]) or ""
     return _open(replace(message, body=body, routing_key=message.routing_key or _text(pair[0])), depth + 1)
 
@@ -134,13 +134,13 @@ def _open_object(message: Message, depth: int) -> Message:
 def _enveloped(keys: _Keys) -> str:
     version = bytes(keys.oslo_version).decode()
     if version.strip('"').partition(".")[0] != OSLO_VERSION.partition(".")[0]:
-        raise Unreadable(f"an oslo envelope of version {version}; {OSLO_VERSION} is known")
+        raise UnreadableError(f"an oslo envelope of version {version}; {OSLO_VERSION} is known")
     inner = bytes(keys.oslo_message).decode()
     if not inner.startswith('"'):
-        raise Unreadable("an oslo envelope whose oslo.message is not text")
+        raise UnreadableError("an oslo envelope whose oslo.message is not text")
     body = _text(inner)
     if body is None:
-        raise Unreadable("an oslo envelope whose oslo.message is empty")
+        raise UnreadableError("an oslo envelope whose oslo.message is empty")
     return body
 
 
@@ -148,7 +148,7 @@ def _routed(message: Message, keys: _Keys) -> Message:
     inner = bytes(keys.body).decode()
     body = _text(inner) if inner.startswith('"') else inner
     if not body or body.lstrip()[:1] not in ("{", "["):
-        raise Unreadable("the body beside deployment, exchange and routing key is not a JSON object")
+        raise UnreadableError("the body beside deployment, exchange and routing key is not a JSON object")
     return replace(
         message,
         body=body,
@@ -176,7 +176,7 @@ def _inner(body: dict[str, msgspec.Raw], name: str) -> dict[str, msgspec.Raw]:
 def _logged(message: Message) -> Message:
     found = _LOGGED.search(message.body)
     if found is None:
-        raise Unreadable(_why_not_json(message.body))
+        raise UnreadableError(_why_not_json(message.body))
     body = message.body[found.start("body") :].rstrip()
     _decode(_keys, body)
     request = _REQUEST.search(found["context"] or "")
@@ -195,9 +195,9 @@ def _decode(decode: Callable[[str], T], text: str) -> T:
     try:
         return decode(text)
     except RecursionError:
-        raise Unreadable("nested too deeply") from None
+        raise UnreadableError("nested too deeply") from None
     except msgspec.DecodeError as problem:
-        raise Unreadable(f"malformed JSON: {_fault(text) or problem}") from None
+        raise UnreadableError(f"malformed JSON: {_fault(text) or problem}") from None
 
 
 def _fault(text: str) -> str | None:

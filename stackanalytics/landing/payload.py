@@ -227,9 +227,39 @@ def _read_any(raw: Raw, event_type: str) -> Payload:
 
 
 _NOVA_WORDS = frozenset(
-    ["compute", "compute_task", "instance", "scheduler", "keypair", "aggregate", "server_group", "servergroup", "flavor", "service", "metrics", "libvirt"]
+    [
+        "compute",
+        "compute_task",
+        "instance",
+        "scheduler",
+        "keypair",
+        "aggregate",
+        "server_group",
+        "servergroup",
+        "flavor",
+        "service",
+        "metrics",
+        "libvirt",
+    ]
 )
-_SAME = ["state", "old_state", "new_task_state", "old_task_state", "os_type", "instance_type", "instance_type_id", "launched_at", "deleted_at", "terminated_at", "audit_period_beginning", "audit_period_ending", "message", "status", "created_at", "user_id"]
+_SAME = [
+    "state",
+    "old_state",
+    "new_task_state",
+    "old_task_state",
+    "os_type",
+    "instance_type",
+    "instance_type_id",
+    "launched_at",
+    "deleted_at",
+    "terminated_at",
+    "audit_period_beginning",
+    "audit_period_ending",
+    "message",
+    "status",
+    "created_at",
+    "user_id",
+]
 _DEEPER = frozenset(("exception", "instance", "args", "request_spec"))
 _TIMES = frozenset(
     ["launched_at", "created_at", "deleted_at", "terminated_at", "audit_period_beginning", "audit_period_ending"]
@@ -326,9 +356,7 @@ def _resource(data: Object, thing: Object, word: str) -> Text:
 
 
 def _nested_instance(data: Object) -> Text:
-    return _first_text(data, ("instance_uuid", "instance_id")) or (
-        None if _DEEPER.isdisjoint(data) else _deeper(data)
-    )
+    return _first_text(data, ("instance_uuid", "instance_id")) or (None if _DEEPER.isdisjoint(data) else _deeper(data))
 
 
 def _deeper(data: Object) -> Text:

@@ -20,7 +20,7 @@ from stackanalytics import times
 from stackanalytics.lake import Notifications, identity
 from stackanalytics.lake.writing import GIVEN
 from stackanalytics.landing import image
-from stackanalytics.landing.form import Message, Unreadable
+from stackanalytics.landing.form import Message, UnreadableError
 from stackanalytics.landing.name import Name, name, publisher
 from stackanalytics.landing.payload import NOTHING, Payload, Text, load, read_payload, text
 from stackanalytics.landing.redact import REDACTED, find_secrets, redact
@@ -102,7 +102,7 @@ class Reading:
 
         Raises
         ------
-        Unreadable
+        UnreadableError
             If it is a body, but without an event type.
         """
         try:
@@ -142,12 +142,10 @@ class Reading:
         kept = Notifications(found.rows.filter(pa.array(usable)), found.keys[usable], found.contents[usable])
         return kept, rejected
 
-    def _add(
-        self, body: _Body, text: str, tag: int, transport: Message | None, content: int | None = None
-    ) -> None:
+    def _add(self, body: _Body, text: str, tag: int, transport: Message | None, content: int | None = None) -> None:
         event_type = body.event_type
         if not event_type:
-            raise Unreadable("no event_type")
+            raise UnreadableError("no event_type")
         payload = read_payload(body.payload, event_type) if body.payload else Payload()
         deployment = self._deployment
         if transport is not None:
@@ -187,7 +185,7 @@ class Reading:
         for place in instants.is_null().arg_true().to_list():
             try:
                 instants[place] = _unusual_time(self._bodies[place], self._payloads[place])
-            except Unreadable as problem:
+            except UnreadableError as problem:
                 rejected.append(Rejected(self._tags[place], str(problem)))
         return instants, rejected
 
@@ -263,7 +261,7 @@ def _unusual_time(body: _Body, payload: Payload) -> datetime:
         if said and (generated_at := times.parse(said)):
             return generated_at
     given = body.timestamp or body.context_timestamp or payload.event_time
-    raise Unreadable(f"no usable time: {given!r} cannot be read" if given else "no usable time: none is given")
+    raise UnreadableError(f"no usable time: {given!r} cannot be read" if given else "no usable time: none is given")
 
 
 def _text_array(texts: list[str]) -> pa.Array:
@@ -308,7 +306,7 @@ def _loose_body(content: str) -> _Body:
     """Read a body in which a value has an unexpected type: that value is as if it were not there."""
     found = load(content)
     if not isinstance(found, dict):
-        raise Unreadable("malformed JSON, or nested too deeply")
+        raise UnreadableError("malformed JSON, or nested too deeply")
     body = _Body()
     for inner, outer in _TEXTS.items():
         setattr(body, inner, text(found.get(outer)))

@@ -43,9 +43,7 @@ class Instant(click.ParamType[datetime]):
 
     name = "time"
 
-    def convert(
-        self, value: str | datetime, param: click.Parameter | None, context: click.Context | None
-    ) -> datetime:
+    def convert(self, value: str | datetime, param: click.Parameter | None, context: click.Context | None) -> datetime:
         """Read the text."""
         try:
             return times.instant(value)
@@ -62,9 +60,7 @@ lake_option = click.option(
 )
 address_options = (
     click.option("--address", default="127.0.0.1", show_default=True, help="Address to listen at."),
-    click.option(
-        "--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="Port to listen at."
-    ),
+    click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="Port to listen at."),
 )
 
 
@@ -86,9 +82,7 @@ def cli() -> None:
 @cli.command()
 @click.argument("paths", nargs=-1, required=True, metavar="PATH…")
 @lake_option
-@click.option(
-    "--deployment", default="default", show_default=True, help="Deployment of messages that name none."
-)
+@click.option("--deployment", default="default", show_default=True, help="Deployment of messages that name none.")
 @click.option("--exchange", help="Exchange of messages that name none; else told by the event type.")
 @click.option("--strict", is_flag=True, help="Exit with 1 where there were dead letters.")
 def land(paths: tuple[str, ...], folder: Path, deployment: str, exchange: str | None, strict: bool) -> None:
@@ -134,15 +128,10 @@ def info(folder: Path, form: str) -> None:
         described = [{name: _plain(value) for name, value in row.items()} for row in tables.to_dicts()]
         click.echo(json.dumps({"tables": described, "deployments": deployments}, indent=2))
         return
-    shown = Table(
-        "Table", *(f"{name.capitalize()}" for name in ("version", "rows", "files", "bytes")), "First", "Last"
-    )
+    shown = Table("Table", *(f"{name.capitalize()}" for name in ("version", "rows", "files", "bytes")), "First", "Last")
     for row in tables.iter_rows():
         shown.add_row(
-            *(
-                "–" if value is None else f"{value:,}" if isinstance(value, int) else str(value)
-                for value in row
-            )
+            *("–" if value is None else f"{value:,}" if isinstance(value, int) else str(value) for value in row)
         )
     output = Console(highlight=False)
     output.print(shown)
@@ -162,9 +151,7 @@ def compact(folder: Path, keep_hours: int) -> None:
     """Rewrite the days of a lake into few files, clustered by instance."""
     open_lake(folder).close()
     with _progress("Compacting", None) as advance:
-        done = compact_lake(
-            folder, keep_hours=keep_hours, on_progress=lambda running: advance(running.bytes_before)
-        )
+        done = compact_lake(folder, keep_hours=keep_hours, on_progress=lambda running: advance(running.bytes_before))
     words.print(
         f"{done.days:,} days: {done.files_before:,} files of {done.bytes_before:,} B became "
         f"{done.files_after:,} of {done.bytes_after:,} B; {done.files_deleted:,} old files deleted"
@@ -195,9 +182,7 @@ cloud_options = (
     _cloud_option("duplicates", "Share of messages delivered twice.", float),
     _cloud_option("reorder", "Share of messages delivered late.", float),
     _cloud_option("loss", "Share of messages never delivered.", float),
-    click.option(
-        "--clock-skew/--no-clock-skew", default=True, show_default=True, help="Whether clocks disagree."
-    ),
+    click.option("--clock-skew/--no-clock-skew", default=True, show_default=True, help="Whether clocks disagree."),
 )
 
 
@@ -205,12 +190,8 @@ cloud_options = (
 @click.option("--start", type=Instant(), required=True, help="First instant of the simulation (UTC).")
 @click.option("--hours", type=click.FloatRange(min=0), help="Length of the simulated time [h].")
 @click.option("--count", type=click.IntRange(min=0), help="How many messages at most.")
-@click.option(
-    "--out", type=click.Path(dir_okay=False, path_type=Path), help="File to write, .gz to compress."
-)
-@click.option(
-    "--truth", type=click.Path(dir_okay=False, path_type=Path), help="File for what really happened."
-)
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="File to write, .gz to compress.")
+@click.option("--truth", type=click.Path(dir_okay=False, path_type=Path), help="File for what really happened.")
 @_with(*cloud_options)
 def simulate(
     start: datetime,
@@ -250,9 +231,7 @@ def demo(folder: Path, address: str, port: int, seed: int) -> None:
     """
     _clear_demo(folder)
     start = times.now().replace(minute=0, second=0, microsecond=0) - timedelta(hours=DEMO_HOURS - 2)
-    cloud = Cloud(
-        seed=seed, start=start, instances=100, operations_per_hour=150, duplicates=0.005, reorder=0.01
-    )
+    cloud = Cloud(seed=seed, start=start, instances=100, operations_per_hour=150, duplicates=0.005, reorder=0.01)
     with _progress("Simulating and landing", None) as advance:
         summary = land_chunks(_simulated(cloud), folder, on_progress=lambda running: advance(running.bytes))
     compact_lake(folder)

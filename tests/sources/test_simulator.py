@@ -507,8 +507,7 @@ def test_deletes_are_in_the_notifications(legacy: Run) -> None:
     deletes = legacy.records("delete")
 
     assert announced == {
-        (delete["instance"], parse(delete["launched_at"]), parse(delete["terminated_at"]))
-        for delete in deletes
+        (delete["instance"], parse(delete["launched_at"]), parse(delete["terminated_at"])) for delete in deletes
     }
     assert len(deletes) > 50
 
@@ -563,15 +562,9 @@ def test_every_live_instance_is_audited_once_a_period(legacy: Run) -> None:
         and operation["started_at"] < calm_until
         and (operation["ended_at"] or calm_until) > calm_from
     }
-    launched = {
-        launch["instance"] for launch in legacy.records("launch") if launch["launched_at"] < calm_from
-    }
+    launched = {launch["instance"] for launch in legacy.records("launch") if launch["launched_at"] < calm_from}
     deleted = {delete["instance"] for delete in legacy.records("delete") if delete["deleted_at"] < beginning}
-    shelved = {
-        operation["instance"]
-        for operation in legacy.records("operation")
-        if operation["operation"] == "shelve"
-    }
+    shelved = {operation["instance"] for operation in legacy.records("operation") if operation["operation"] == "shelve"}
 
     calm = launched - deleted - touched - shelved
     assert len(calm) > 20
@@ -672,8 +665,7 @@ def test_requests_begin_at_the_api(legacy: Run) -> None:
 def test_population_stays(long_truth: list[dict[str, Any]]) -> None:
     """Over the hours the number of instances stays around the standing population."""
     of = {
-        kind: {record["instance"] for record in long_truth if record["kind"] == kind}
-        for kind in ("launch", "delete")
+        kind: {record["instance"] for record in long_truth if record["kind"] == kind} for kind in ("launch", "delete")
     }
 
     assert 60 < len(of["launch"] - of["delete"]) < 170

@@ -50,9 +50,7 @@ def test_simulate_writes_the_same_bytes_for_the_same_settings(simulated: bytes, 
 
 def test_simulate_tells_the_truth_as_json_lines(tmp_path: Path) -> None:
     """Every line of the truth is an object that names its kind."""
-    run(
-        "simulate", "--start", START, "--count", 200, "--out", os.devnull, "--truth", tmp_path / "truth.jsonl"
-    )
+    run("simulate", "--start", START, "--count", 200, "--out", os.devnull, "--truth", tmp_path / "truth.jsonl")
 
     kinds = {json.loads(line)["kind"] for line in (tmp_path / "truth.jsonl").read_text().splitlines()}
 

@@ -143,9 +143,7 @@ class Action:
             world.send(publisher, "compute.instance.update", payload, at, self.request)
         if world.speaks_versioned:
             extra = versioned.change(instance, old_state, old_task, period, at)
-            payload = versioned.instance_payload(
-                "InstanceUpdatePayload", "2.1", instance, self.request, extra
-            )
+            payload = versioned.instance_payload("InstanceUpdatePayload", "2.1", instance, self.request, extra)
             world.send_versioned(publisher, "instance.update", payload, at, self.request)
 
     def exists(self) -> None:
@@ -207,9 +205,7 @@ class Action:
             payload = legacy.instance_payload(instance, detail.legacy)
             world.send(publisher, event, payload, at, self.request, priority)
         if world.speaks_versioned:
-            payload = versioned.instance_payload(
-                detail.name, detail.version, instance, self.request, detail.versioned
-            )
+            payload = versioned.instance_payload(detail.name, detail.version, instance, self.request, detail.versioned)
             world.send_versioned(publisher, f"instance.{action}.{phase}", payload, at, self.request, priority)
 
     def _host(self) -> Publisher:
@@ -228,17 +224,13 @@ class Action:
 
     def tell(self, publisher: Publisher, name: str, phase: str, payload: str) -> None:
         """Notify for neutron or cinder: for the user, or for nova if nova asked on the user's behalf."""
-        self._send(
-            publisher, name, phase, payload, self.request if self._instance is None else self._on_behalf()
-        )
+        self._send(publisher, name, phase, payload, self.request if self._instance is None else self._on_behalf())
 
     def tell_image(self, phase: str, image: Image) -> None:
         """Notify for glance, which gives no context."""
         self._send(self.region.glance, "image", phase, services.image_payload(image), None)
 
-    def _send(
-        self, publisher: Publisher, name: str, phase: str, payload: str, request: Request | None
-    ) -> None:
+    def _send(self, publisher: Publisher, name: str, phase: str, payload: str, request: Request | None) -> None:
         at = self._clock(publisher)
         self._time(publisher.exchange, name, phase, at, publisher)
         self.world.send(publisher, f"{name}.{phase}", payload, at, request)

@@ -113,9 +113,7 @@ def _give_up(act: Action) -> Story:
 def _lose(act: Action, wait: float) -> Story:
     """Notice at the end of the build that the instance was deleted meanwhile."""
     instance = act.instance
-    deletion = Action(
-        act.world, "delete", tenant=act.tenant, user=act.user, region=act.region, instance=instance
-    )
+    deletion = Action(act.world, "delete", tenant=act.tenant, user=act.user, region=act.region, instance=instance)
     deletion.fate = "success"
     act.world.begin(delete(deletion))
     yield wait

@@ -105,9 +105,7 @@ class Cloud:
             raise InputError(f"start is {self.start!r}; it must be an aware datetime in UTC")
         for name, accepted in CHOICES.items():
             if getattr(self, name) not in accepted:
-                raise InputError(
-                    f"{name} is {getattr(self, name)!r}; it must be one of {', '.join(accepted)}"
-                )
+                raise InputError(f"{name} is {getattr(self, name)!r}; it must be one of {', '.join(accepted)}")
         for name, (is_usable, wanted) in NUMBERS.items():
             if not is_usable(getattr(self, name)):
                 raise InputError(f"{name} is {getattr(self, name)!r}; it must be {wanted}")

@@ -17,9 +17,7 @@ def resize(act: Action, flavor: Flavor) -> Story:
     target = act.world.host(instance.cell)
     latency = (600.0, 31_000.0) if act.chance.happens(COPIES_DISK) else (65.0, 224.0)
     waits = act.waits(*latency, 3, is_heavy=True)
-    prepared = Detail(
-        legacy.new_flavor(flavor), versioned.new_flavor(flavor), "InstanceActionResizePrepPayload", "1.4"
-    )
+    prepared = Detail(legacy.new_flavor(flavor), versioned.new_flavor(flavor), "InstanceActionResizePrepPayload", "1.4")
     act.change("resize_prep", by=act.region.api)
     yield act.queueing()
     yield from schedule(act)

@@ -80,9 +80,7 @@ def simulate(
     return _run(cloud, hours, count, truth or _ignore)
 
 
-def _run(
-    cloud: Cloud, hours: float | None, count: int | None, truth: Callable[[Record], None]
-) -> Iterator[bytes]:
+def _run(cloud: Cloud, hours: float | None, count: int | None, truth: Callable[[Record], None]) -> Iterator[bytes]:
     until = ENDLESS if hours is None else unix_us(cloud.start) + round(hours * HOUR)
     left = ENDLESS if count is None else count
     world, delivery = World(cloud, truth), Delivery(cloud, truth)

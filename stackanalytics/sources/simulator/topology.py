@@ -270,10 +270,7 @@ def _tenant(chance: Chance, name: str) -> Tenant:
 
 def build_images(cloud: Cloud, chance: Chance, regions: list[Region], owner: str, at: int) -> list[Image]:
     """Build the public images; one in twelve was imported."""
-    return [
-        _public_image(chance, number, regions[number % len(regions)], owner, at)
-        for number in range(cloud.images)
-    ]
+    return [_public_image(chance, number, regions[number % len(regions)], owner, at) for number in range(cloud.images)]
 
 
 def _public_image(chance: Chance, number: int, region: Region, owner: str, at: int) -> Image:

@@ -93,9 +93,7 @@ def audit_images(world: World, region: Region) -> Story:
             for image in images:
                 world.truth(_image_exists(image, beginning, ending))
             yield world.chance.between(0.02, 0.1)
-        region.deleted_images = [
-            image for image in region.deleted_images if (image.deleted_at or 0) >= ending
-        ]
+        region.deleted_images = [image for image in region.deleted_images if (image.deleted_at or 0) >= ending]
 
 
 def _images_by_owner(world: World, region: Region, beginning: int, ending: int) -> dict[str, list[Image]]:

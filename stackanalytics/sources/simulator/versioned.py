@@ -131,9 +131,7 @@ def request_spec(instance: Instance, count: int = 1) -> str:
         f'"size":{image.size},"status":"{image.status}","tags":[],"updated_at":{zulu(image.updated_at)},'
         '"virtual_size":null,"visibility":"public"}',
     )
-    pci = versioned_object(
-        "InstancePCIRequestsPayload", "1.0", f'{{"instance_uuid":"{instance.id}","requests":[]}}'
-    )
+    pci = versioned_object("InstancePCIRequestsPayload", "1.0", f'{{"instance_uuid":"{instance.id}","requests":[]}}')
     return versioned_object(
         "RequestSpecPayload",
         "1.1",
@@ -148,8 +146,5 @@ def request_spec(instance: Instance, count: int = 1) -> str:
 def build_failure(instance: Instance, reason: str) -> str:
     """Describe that no host was found for an instance."""
     why = fault("NoValidHost", reason, "_schedule_instances")
-    data = (
-        f'{{"instance_uuid":"{instance.id}","reason":{why},"request_spec":{request_spec(instance)},'
-        '"state":"error"}'
-    )
+    data = f'{{"instance_uuid":"{instance.id}","reason":{why},"request_spec":{request_spec(instance)},"state":"error"}}'
     return versioned_object("ComputeTaskPayload", "1.0", data)

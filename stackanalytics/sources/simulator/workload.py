@@ -253,9 +253,7 @@ class User:
         if self.chance.happens(count / (count + 8)):
             image = tenant.images.pop(0)
             user = self.chance.one_of(tenant.users)
-            act = Action(
-                self.world, "image_delete", tenant=tenant, user=user, region=image.region, image=image
-            )
+            act = Action(self.world, "image_delete", tenant=tenant, user=user, region=image.region, image=image)
             delete_image(act, image)
 
     def _new_image(self, tenant: Tenant, region: Region, instance: Instance | None = None) -> Image:
@@ -348,9 +346,7 @@ def _unshelve(world: World, instance: Instance) -> Story:
 
 def _open_port(act: Action) -> Story:
     port = act.chance.one_of((22, 80, 443, 5432, 8080))
-    act.tell(
-        act.region.neutron, "security_group_rule.create", "start", services.rule_request(act.tenant, port)
-    )
+    act.tell(act.region.neutron, "security_group_rule.create", "start", services.rule_request(act.tenant, port))
     yield act.chance.between(0.1, 0.6)
     if act.fate != "success":
         act.finish("unfinished")

@@ -114,9 +114,7 @@ class World:
     ) -> None:
         """Publish a notification in the old form, which all but nova keep to."""
         self.outbox.append(
-            self._scribe.letter(
-                publisher, publisher.legacy, "notifications", event, payload, at, request, priority
-            )
+            self._scribe.letter(publisher, publisher.legacy, "notifications", event, payload, at, request, priority)
         )
 
     def send_versioned(
@@ -281,9 +279,7 @@ class World:
         self.truth(launch_record(instance, None, "create", before_start=True))
 
 
-def launch_record(
-    instance: Instance, request_id: str | None, operation: str, *, before_start: bool = False
-) -> Record:
+def launch_record(instance: Instance, request_id: str | None, operation: str, *, before_start: bool = False) -> Record:
     """Say that an instance was launched."""
     assert instance.launched_at is not None
     flavor, system = instance.flavor, instance.image.system
