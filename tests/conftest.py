@@ -1,20 +1,15 @@
 """What all tests share: a strange time zone, steady examples, and landing for real."""
 
-import json
 import os
 import time
 from collections.abc import Callable, Iterable
-from pathlib import Path
-from typing import Any, TypeAlias
 
 import pytest
 from hypothesis import HealthCheck, settings
+from landed import Rows, encoded, rows_in
 
-from stackanalytics import open_lake
 from stackanalytics.landing import land
 from stackanalytics.sources.chunk import Chunk
-
-Rows: TypeAlias = list[dict[str, Any]]
 
 # no answer may depend on where it is computed: 12:45 or 13:45 hours from UTC shows where one does
 os.environ["TZ"] = "Pacific/Chatham"
@@ -43,17 +38,3 @@ def rows_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Rows]:
         return rows_in(folder)
 
     return rows
-
-
-def encoded(message: object) -> bytes:
-    """Return a message as a source yields it."""
-    if isinstance(message, bytes):
-        return message
-    return (message if isinstance(message, str) else json.dumps(message)).encode()
-
-
-def rows_in(folder: Path, table: str = "notifications") -> Rows:
-    """Return all rows of a table of the lake in *folder*, in order of landing."""
-    order = "id" if table == "notifications" else "landed_at, origin"
-    with open_lake(folder) as lake:
-        return lake.sql(f"select * from {table} order by {order}").to_dicts()

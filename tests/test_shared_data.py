@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Rows, rows_in
+from landed import Rows, rows_in
 
 from stackanalytics import open_lake
 from stackanalytics.landing import Summary, land

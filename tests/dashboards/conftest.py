@@ -19,7 +19,7 @@ serve(sys.argv[1], port=0, pages=dashboards.pages(), on_ready=lambda address: pr
 Message = dict[str, object]
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def timed() -> Callable[..., list[Message]]:
     """Return a function that makes the start and the end of an operation."""
 
@@ -55,7 +55,7 @@ def empty_lake(tmp_path: Path) -> Lake:
     return lake_of(tmp_path / "empty", [])
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def served() -> Iterator[Callable[[Path], str]]:
     """Return a function that serves the lake in a folder, with its dashboards, and returns the address."""
     running: list[subprocess.Popen[str]] = []

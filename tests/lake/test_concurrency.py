@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from conftest import rows_in
+from landed import rows_in
 
 from stackanalytics.lake import Writer, compact
 from stackanalytics.landing.reading import Reading

@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import rows_in
+from landed import rows_in
 
 from stackanalytics import open_lake
 from stackanalytics.lake import compact

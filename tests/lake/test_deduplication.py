@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import encoded, rows_in
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from landed import encoded, rows_in
 
 from stackanalytics.landing import Summary, land
 from stackanalytics.sources.chunk import Chunk

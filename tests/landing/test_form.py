@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from conftest import Rows, encoded
+from landed import Rows, encoded
 
 RowsOf = Callable[..., Rows]
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from conftest import Rows, rows_in
 from hostile import HOSTILE, MARKS, Hostile, body
+from landed import Rows, rows_in
 
 from stackanalytics import open_lake
 from stackanalytics.lake import Landed

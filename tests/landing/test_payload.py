@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import pytest
-from conftest import Rows
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from landed import Rows
 
 from stackanalytics.landing.form import Message
 from stackanalytics.landing.reading import Reading
