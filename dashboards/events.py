@@ -71,12 +71,7 @@ class Events(View):
         """Return where to say what is looked for, the events that are found, and the chosen one."""
         return pmui.Column(
             theme.filters(
-                *(
-                    pmui.TextInput.from_param(
-                        self.param[name], label=label, description="", width=400, size="small", margin=0
-                    )
-                    for name, label in (("instance", "Instance"), ("request_id", "Request"))
-                )
+                theme.text_field(self.param.instance, "Instance"), theme.text_field(self.param.request_id, "Request")
             ),
             self.while_waiting(),
             self.where(

@@ -18,7 +18,6 @@ from stackanalytics.surfaces.server import SURFACES
 DEPLOYMENTS = (
     Column("name", "Deployment"),
     Column("count", "Notifications", "count"),
-    Column("first_at", "First (UTC)", "moment", width=190),
     Column("last_at", "Last (UTC)", "moment", width=190),
 )
 EVENT_TYPES = (

@@ -38,6 +38,8 @@ _DOCUMENT = BASE_TEMPLATE.environment.from_string(
 {% endblock %}""",
     globals={"base_page": BASE_TEMPLATE, "cookie": _COOKIE},
 )
+_OTHER = {"minWidth": 0}
+_CURRENT = {**_OTHER, "textDecoration": "underline", "textUnderlineOffset": "6px"}
 _NAVIGATION = (("Overview", "./"), ("Timings", "timings"), ("Events", "events"))
 THREADS = 4
 
@@ -100,6 +102,11 @@ def instant_picker(parameter: Any, label: str) -> pmui.DatetimePicker:
     return pmui.DatetimePicker.from_param(
         parameter, label=label, description="", clearable=True, width=230, enable_seconds=False, size="small", margin=0
     )
+
+
+def text_field(parameter: Any, label: str) -> pmui.TextInput:
+    """Return a widget for an id."""
+    return pmui.TextInput.from_param(parameter, label=label, description="", width=352, size="small", margin=0)
 
 
 def message(text: str, **options: Any) -> pmui.Paper:
@@ -200,7 +207,7 @@ def page(title: str, *content: object) -> pmui.Page:
     framed = pmui.Page(
         title="stackanalytics",
         meta_title=f"{title} · stackanalytics",
-        header=[_navigation()],
+        header=[_navigation(title)],
         main=[pmui.Container(heading(title, 1), *content, width_option="xl", sx={"py": 3})],
         theme_config=_THEME,
         template=_DOCUMENT,
@@ -209,6 +216,10 @@ def page(title: str, *content: object) -> pmui.Page:
     return framed
 
 
-def _navigation() -> pmui.Row:
-    style = {"variant": "text", "color": "light", "margin": 0, "size": "small", "sx": {"minWidth": 0}}
-    return pmui.Row(*(pmui.Button(label=name, href=path, **style) for name, path in _NAVIGATION))
+def _navigation(title: str) -> pmui.Row:
+    style = {"variant": "text", "color": "light", "size": "small", "margin": 0}
+    links = [
+        pmui.Button(label=name, href=path, sx=_CURRENT if name == title else _OTHER, **style)
+        for name, path in _NAVIGATION
+    ]
+    return pmui.Row(*links, sx={"ml": {"xs": 0, "sm": 2}})

@@ -143,19 +143,14 @@ def events(
     if limit is not None and all(value is None for value in holding.values()):
         edge = _page_edge(lake, found, {**parameters, "rows": offset + limit}, newest_first=newest_first)
         parameters |= period(edge or start, end) if newest_first else period(start, edge or end)
-    direction = "desc nulls first" if newest_first else "asc nulls last"
-    tied = [name for name in shown if name not in ("generated_at", "id")]
-    order = ", ".join(f'"{name}" {direction}' for name in ("generated_at", *tied, "id"))
-    return lake.sql(
-        f"""
-        select {", ".join(f'"{name}"' for name in shown)}
-        {found}
-        order by {order}
-        limit $limit offset $offset
-        """,
-        {**parameters, "limit": limit, "offset": offset},
-        holding=holding,
-    ).cast(polars_schema(*shown))
+    ordered = ("generated_at", *(name for name in shown if name not in ("generated_at", "id")), "id")
+    return (
+        lake.sql(f"select {', '.join(map(_quoted, ordered))} {found}", parameters, holding=holding)
+        .cast(polars_schema(*ordered))
+        .sort(ordered, descending=newest_first, nulls_last=not newest_first)
+        .slice(offset, limit)
+        .select(shown)
+    )
 
 
 def event(lake: Lake, id: int) -> pl.DataFrame:
@@ -310,6 +305,10 @@ def _page_edge(lake: Lake, found: str, parameters: Mapping[str, object], *, newe
         parameters,
     ).item()
     return edge if edge is None or newest_first else edge + times.MICROSECOND
+
+
+def _quoted(field: str) -> str:
+    return f'"{field}"'
 
 
 def _known(field: str) -> str:

@@ -4,7 +4,14 @@ from datetime import datetime
 
 import polars as pl
 
+from stackanalytics.analytics.period import period
 from stackanalytics.lake import Lake
+from stackanalytics.schema import polars_schema
+
+KPI_COLUMNS = (
+    *("operation", "instance", "request_id", "tenant", "deployment"),
+    *("started_at", "ended_at", "duration_s"),
+)
 
 
 def request_kpis(
@@ -38,33 +45,39 @@ def request_kpis(
 
     Source: ``compute.instance.update`` and nova's operations with start and end.
     """
+    bounds = period(start, end)
     return lake.sql(
         """
         with accepted as (
-            select request_id, instance, min(generated_at) as started_at
-            from notifications
-            where operation = 'compute.instance.update' and exchange = 'nova' and contains(service, 'api')
-                and request_id is not null and instance is not null
+            select request_id, instance, min(accepted_at) as started_at
+            from (
+                -- where a deployment tells it in both formats, the legacy one counts
+                select request_id, instance,
+                    coalesce(min(generated_at) filter (format = 'legacy'), min(generated_at)) as accepted_at
+                from notifications
+                where exchange = 'nova' and operation = 'compute.instance.update' and contains(service, 'api')
+                    and request_id is not null and instance is not null
+                group by request_id, instance, deployment
+            )
             group by request_id, instance
+            having ($start::timestamptz is null or started_at >= $start)
+                and ($end::timestamptz is null or started_at < $end)
         )
-        select timings.operation, instance, request_id, timings.tenant, timings.deployment,
-            accepted.started_at, timings.ended_at,
-            (epoch_us(timings.ended_at) - epoch_us(accepted.started_at)) / 1e6 as duration_s
+        select done.operation, instance, request_id, done.tenant, done.deployment, accepted.started_at, done.ended_at,
+            (epoch_us(done.ended_at) - epoch_us(accepted.started_at)) / 1e6 as duration_s
         from accepted
-        join timings using (request_id, instance)
-        where timings.timing_state = '.' and timings.ended_at >= accepted.started_at
-            and ($start::timestamptz is null or accepted.started_at >= $start)
-            and ($end::timestamptz is null or accepted.started_at < $end)
-        qualify row_number() over (
-            partition by request_id, instance
-            order by timings.ended_at desc, timings.operation, timings.started_at, timings.deployment, timings.tenant
-        ) = 1
-            and ($tenant::varchar is null or tenant = $tenant)
+        join timings_of_requests((select list(request_id) from accepted)) as done using (request_id, instance)
+        where done.timing_state = '.' and done.ended_at >= accepted.started_at
+        qualify ($tenant::varchar is null or tenant = $tenant)
             and ($deployment::varchar is null or deployment = $deployment)
-        order by duration_s, operation, instance, request_id, deployment, tenant
+            and row_number() over (
+                partition by request_id, instance
+                order by done.ended_at desc, done.operation, done.started_at, done.deployment, done.tenant
+            ) = 1
+        order by duration_s, operation, instance, request_id, deployment, tenant, started_at
         """,
-        {"tenant": tenant, "deployment": deployment, "start": start, "end": end},
-    )
+        {"tenant": tenant, "deployment": deployment, "start": bounds["start"], "end": bounds["end"]},
+    ).cast(polars_schema(*KPI_COLUMNS))
 
 
 def tenant_is_known(lake: Lake, tenant: str) -> bool:

@@ -82,6 +82,7 @@ def _delete_old(folder: Path, table: Table, keep_hours: int) -> int:
         old = opened.vacuum(keep_hours, dry_run=True, enforce_retention_duration=False, full=True)
         if old:
             opened.vacuum(keep_hours, dry_run=False, enforce_retention_duration=False, full=True)
+            delta.sync_log_from(folder / table.name, opened.version())
             lookup.forget(folder, [path.name for path in folder.glob("*/date=*/*.parquet")])
     return len(old)
 

@@ -64,6 +64,7 @@ def create(folder: Path, table: schema.Table) -> None:
     if not DeltaTable.is_deltatable(str(target)):
         DeltaTable.create(str(target), table.schema, partition_by=[table.partition], mode="ignore")
         sync_log(target, 0)
+        sync(target)
         sync(folder)
 
 
@@ -123,7 +124,9 @@ class FileWriter:
         self._lake = root.parent
         self._values = lookup.Collector()
         self._bounds: dict[str, tuple[object, object]] = {}
-        self._path.parent.mkdir(exist_ok=True)
+        if not self._path.parent.exists():
+            self._path.parent.mkdir()
+            sync(root)
         stored = arrow_schema(table)
         blooms = {"ndv": min(rows, ROW_GROUP), "fpp": 0.01}
         self._writer = pq.ParquetWriter(
@@ -225,9 +228,17 @@ def sync_log(root: Path, version: int) -> None:
     """Have one entry of the table's log on disk."""
     log = root / "_delta_log"
     sync(log / f"{version:020}.json")
+    for checkpoint in (*log.glob(f"{version - 1:020}.checkpoint*"), *log.glob(f"{version:020}.checkpoint*")):
+        sync(checkpoint)
     for pointer in log.glob("_last_checkpoint"):
         sync(pointer)
     sync(log)
+
+
+def sync_log_from(root: Path, version: int) -> None:
+    """Have the entries of the table's log after a version on disk."""
+    for following in range(version + 1, newest_version(root.parent, root.name, version) + 1):
+        sync_log(root, following)
 
 
 def arrow_schema(table: schema.Table) -> pa.Schema:

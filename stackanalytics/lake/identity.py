@@ -6,7 +6,7 @@ publishing adds, and the priority and transport that some forms lose.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import msgspec
 import xxhash
@@ -19,6 +19,8 @@ class _Envelope(msgspec.Struct):
     publisher_id: msgspec.Raw = msgspec.Raw()
     timestamp: msgspec.Raw = msgspec.Raw()
     payload: msgspec.Raw = msgspec.Raw()
+    request_id: msgspec.Raw = msgspec.field(default=msgspec.Raw(), name="_context_request_id")
+    context_timestamp: msgspec.Raw = msgspec.field(default=msgspec.Raw(), name="_context_timestamp")
 
 
 _decode = msgspec.json.Decoder(_Envelope).decode
@@ -30,16 +32,25 @@ def content_hash(event_type: str | None, publisher_id: str | None, timestamp: st
     return xxhash.xxh3_64_intdigest(payload, xxhash.xxh3_64_intdigest(head))
 
 
-def key_hash(deployment: str, message_id: str | None, content: int) -> int:
-    """Hash the key of a message."""
-    within = f"content {content}" if message_id is None else f"id {message_id}"
+def key_hash(deployment: str, message_id: str | None, content: int, context: Sequence[str | None] = ()) -> int:
+    """Hash the key of a message; without an id, its content and what its *context* tells stand for it."""
+    within = f"content {content} {context}" if message_id is None else f"id {message_id}"
     return xxhash.xxh3_64_intdigest(f"{deployment}\0{within}".encode("utf-8", "replace"))
 
 
 def body_hashes(deployment: str, message_id: str | None, body: str) -> tuple[int, int]:
     """Return the hashes of the key and the content of a stored notification."""
     content = body_content(body)
-    return key_hash(deployment, message_id, content), content
+    return key_hash(deployment, message_id, content, body_context(body)), content
+
+
+def body_context(body: str) -> tuple[str | None, str | None]:
+    """Return the request and the time of the context, which tell bodies without an id apart."""
+    try:
+        found = _decode(body)
+    except (msgspec.DecodeError, RecursionError):
+        return None, None
+    return _text(found.request_id) or None, _text(found.context_timestamp) or None
 
 
 def body_content(body: str) -> int:
@@ -57,7 +68,7 @@ def is_same(one: str, other: str) -> bool:
     """Tell whether two bodies have the same content, however they are written."""
     try:
         return _content(_read(one)) == _content(_read(other))
-    except RecursionError:
+    except (RecursionError, ValueError):
         return one == other
 
 

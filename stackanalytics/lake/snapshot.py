@@ -80,7 +80,7 @@ class Lake:
         Parameters
         ----------
         query
-            SQL over the views ``notifications``, ``dead_letters``, ``steps`` and ``timings``.
+            SQL over the views ``notifications``, ``dead_letters``, ``events`` and ``timings``.
         parameters
             Values for ``$name`` in the query.
         holding

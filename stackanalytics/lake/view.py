@@ -2,7 +2,8 @@
 
 ``events`` are the notifications, and whether they tell of an error. ``timings`` are the starts and
 ends of nova's operations on instances in pairs; ``timings_of(instance, request_id, operation)`` are
-those of one instance, request and operation, or of any where it is null.
+those of one instance, request and operation, or of any where it is null, and
+``timings_of_requests(request_ids)`` those of a list of requests.
 
 Starts and ends of equal operation, instance and request belong together, whatever deployment sent
 them; where no request is known, that counts as one request. In the order of time (a start before
@@ -39,16 +40,13 @@ _START_AND_END = """
 # Most requests have one start and one end, for which grouping is enough; only the others are read
 # again and ordered. Columns that a query does not ask for are never read, so that the summary of a
 # lake is about as fast as SQL for nothing else.
-TIMINGS_OF = f"""
-create macro timings_of(of_instance, of_request_id, of_operation) as table
+_PAIRED = f"""
 with told as not materialized (
     select id, generated_at, instance, request_id, deployment, operation, phase, format, host, tenant
     from notifications
     where exchange = 'nova' and instance is not null
         and (phase is not null or operation in {_TOLD_ONCE})
-        and (of_instance::varchar is null or instance = of_instance)
-        and (of_request_id::varchar is null or request_id = of_request_id)
-        and (of_operation::varchar is null or operation = of_operation)
+        and {{criterion}}
 ),
 requests as (
     select operation, instance, request_id,
@@ -117,6 +115,19 @@ from (
 )
 """
 
+_ONE_OR_ANY = """(of_instance::varchar is null or instance = of_instance)
+        and (of_request_id::varchar is null or request_id = of_request_id)
+        and (of_operation::varchar is null or operation = of_operation)"""
+_ONE_OF = "request_id in (select unnest(of_request_ids))"
+
+TIMINGS_OF = f"""
+create macro timings_of(of_instance, of_request_id, of_operation) as table
+{_PAIRED.format(criterion=_ONE_OR_ANY)}
+"""
+TIMINGS_OF_REQUESTS = f"""
+create macro timings_of_requests(of_request_ids) as table
+{_PAIRED.format(criterion=_ONE_OF)}
+"""
 TIMINGS = "create view timings as from timings_of(null, null, null)"
 
-NOUNS = (EVENTS, TIMINGS_OF, TIMINGS)
+NOUNS = (EVENTS, TIMINGS_OF, TIMINGS_OF_REQUESTS, TIMINGS)

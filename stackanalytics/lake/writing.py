@@ -1,13 +1,17 @@
 """Adding to a lake: what is new of a batch, once, under the lake's lock."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 import xxhash
+from deltalake.transaction import AddAction
 
 from stackanalytics import times
 from stackanalytics.lake import delta, identity
@@ -18,6 +22,7 @@ from stackanalytics.lake.state import State
 from stackanalytics.schema import DEAD_LETTERS, NOTIFICATIONS, TABLES, arrow_schema
 
 GIVEN = tuple(name for name in NOTIFICATIONS.fields if name not in ("id", "landed_at", "is_conflict"))
+TOLD = ("request_id", "tenant", "user")
 REBUILD_ROWS = 50_000
 
 
@@ -75,6 +80,46 @@ def create_lake(folder: Path) -> None:
         sync(folder)
 
 
+class _Copy(NamedTuple):
+    """One copy of a message: stored, with its id, or in a batch, with its place."""
+
+    id: int | None
+    place: int | None
+    generated_at: datetime
+    body: str
+    told: tuple[str | None, ...]
+
+    @classmethod
+    def of(cls, rows: pa.Table, place: int) -> "_Copy":
+        """Take a copy from a batch."""
+        told = tuple(rows[name][place].as_py() for name in TOLD)
+        return cls(None, place, rows["generated_at"][place].as_py(), rows["body"][place].as_py(), told)
+
+    @property
+    def rank(self) -> tuple[int, tuple[str, ...]]:
+        """Which of two copies counts: that which tells more; no order of arrival decides it."""
+        return sum(value is not None for value in self.told), tuple(value or "" for value in self.told)
+
+
+class _Sorted:
+    """What a batch turned out to be."""
+
+    def __init__(self, count: int) -> None:
+        self.is_new: Flags = np.ones(count, dtype=bool)
+        self.is_conflict: Flags = np.zeros(count, dtype=bool)
+        self.better: dict[int, int] = {}  # places in the batch by the ids of the stored rows that they replace
+
+    def prefer(self, copy: _Copy, other: _Copy) -> None:
+        """Let a copy of the batch stand for another one, stored or earlier in the batch."""
+        assert copy.place is not None
+        if other.id is not None:
+            self.is_new[copy.place] = False
+            self.better[other.id] = copy.place
+        elif other.place is not None:
+            self.is_new[other.place] = False
+            self.is_conflict[copy.place] = self.is_conflict[other.place]
+
+
 class Writer:
     """Appends batches to one lake. Several processes may do so at the same time."""
 
@@ -93,14 +138,17 @@ class Writer:
             self._notifications.update_incremental()
             last_id = delta.last_id(self._notifications)
             self._complete_keys(last_id)
-            places, conflicts = self._new(batch, last_id)
+            batch = replace(batch, contents=batch.contents ^ _told(batch.rows))
+            sorted_out = self._sort_out(batch, last_id)
+            places = np.flatnonzero(sorted_out.is_new)
+            conflicts = sorted_out.is_conflict[places]
             landed = Landed(
                 notifications=len(places),
                 duplicates=batch.rows.num_rows - len(places),
                 conflicts=int(conflicts.sum()),
             )
-            if len(places):
-                self._commit(batch, places, conflicts, last_id)
+            if len(places) or sorted_out.better:
+                self._commit(batch, places, conflicts, sorted_out.better, last_id)
         return landed
 
     def append_dead_letters(self, letters: Sequence[DeadLetter]) -> Landed:
@@ -117,12 +165,15 @@ class Writer:
                 self._commit_dead_letters(new)
         return Landed(dead_letters=len(new), repeated_dead_letters=len(letters) - len(new))
 
-    def _commit(self, batch: Notifications, places: Places, conflicts: Flags, last_id: int) -> None:
+    def _commit(
+        self, batch: Notifications, places: Places, conflicts: Flags, better: dict[int, int], last_id: int
+    ) -> None:
         rows = batch.rows if len(places) == batch.rows.num_rows else batch.rows.take(places)
         self._state.add_deployments(sorted(pc.unique(rows["deployment"]).to_pylist()))
         count = len(places)
         self._keys.forget_beyond(last_id)
-        self._keys.add(last_id + 1, last_id + count, batch.keys[places], batch.contents[places])
+        if count:
+            self._keys.add(last_id + 1, last_id + count, batch.keys[places], batch.contents[places])
         own = {
             "id": pa.array(np.arange(last_id + 1, last_id + 1 + count)),
             "landed_at": pa.array([times.now()] * count, pa.timestamp("us", "UTC")),
@@ -133,13 +184,42 @@ class Writer:
         actions = delta.write_days(
             self._folder / NOTIFICATIONS.name, NOTIFICATIONS, table, table["generated_at"].cast(pa.date32())
         )
+        removed = self._files_of(better)
+        actions += [self._rewritten(file, batch.rows, better) for file in removed]
         delta.commit(
             self._notifications,
             NOTIFICATIONS,
             actions,
+            remove=removed,
             highest_id=last_id + count,
-            note={"landed": str(count)},
+            note={"landed": str(count), "replaced": str(len(better))},
         )
+
+    def _files_of(self, ids: Collection[int]) -> list[delta.File]:
+        """Return the files that have rows with any of the ids."""
+        candidates = [file for file in delta.files(self._notifications) if any(map(file.may_hold_id, ids))]
+        wanted = pa.array(ids, pa.int64())
+        return [
+            file
+            for file in candidates
+            if pc.any(pc.is_in(pq.read_table(file.path, columns=["id"], partitioning=None)["id"], wanted)).as_py()
+        ]
+
+    def _rewritten(self, file: delta.File, rows: pa.Table, better: dict[int, int]) -> AddAction:
+        """Write a file again with the better copies in the places of the rows that told less."""
+        root = self._folder / NOTIFICATIONS.name
+        writer = delta.FileWriter(root, NOTIFICATIONS, file.day, rows=file.rows, is_clustered=file.is_clustered)
+        for batch in pq.ParquetFile(file.path).iter_batches(batch_size=delta.ROW_GROUP):
+            stored = pa.Table.from_batches([batch])
+            for number in better.keys() & set(stored["id"].to_pylist()):
+                place = stored["id"].to_pylist().index(number)
+                copy = rows.slice(better[number], 1)
+                old = stored.slice(place, 1)
+                columns = [copy[name] if name in GIVEN else old[name] for name in NOTIFICATIONS.fields]
+                row = pa.table(columns, schema=stored.schema)
+                stored = pa.concat_tables([stored.slice(0, place), row, stored.slice(place + 1)])
+            writer.write(stored)
+        return writer.close()
 
     def _commit_dead_letters(self, letters: dict[str, DeadLetter]) -> None:
         landed_at = times.now()
@@ -160,25 +240,31 @@ class Writer:
         actions = delta.write_days(self._folder / DEAD_LETTERS.name, DEAD_LETTERS, table, days)
         delta.commit(self._dead_letters, DEAD_LETTERS, actions, note={"landed": str(len(letters))})
 
-    def _new(self, batch: Notifications, last_id: int) -> tuple[Places, Flags]:
-        """Return the places in the batch of what is new, and which of these are conflicts."""
+    def _sort_out(self, batch: Notifications, last_id: int) -> _Sorted:
+        """Tell what of a batch is new, what is in conflict, and which stored rows tell less than a copy."""
         known = self._keys.find(batch.keys, last_id)
-        is_new = np.ones(len(batch.keys), dtype=bool)
-        is_conflict = np.zeros(len(batch.keys), dtype=bool)
+        sorted_out = _Sorted(len(batch.keys))
         suspects = self._suspects(batch.keys, known)
-        bodies = self._stored_bodies(batch, suspects, known)
+        copies = self._stored_copies(batch, suspects, known)
         for place in suspects:
             key, content = int(batch.keys[place]), int(batch.contents[place])
             contents = known.setdefault(key, set())
-            body = batch.rows["body"][place].as_py() if contents and content not in contents else None
-            if content in contents or (body and any(identity.is_same(body, other) for other in bodies.get(key, ()))):
-                is_new[place] = False
+            if content in contents:
+                sorted_out.is_new[place] = False
                 continue
-            is_conflict[place] = bool(contents)
+            others = copies.setdefault(key, [])
+            copy = _Copy.of(batch.rows, place)
+            same = next((other for other in others if identity.is_same(copy.body, other.body)), None)
+            if same is None:
+                sorted_out.is_conflict[place] = bool(contents)
+                others.append(copy)
+            elif copy.rank > same.rank:
+                sorted_out.prefer(copy, same)
+                others[others.index(same)] = copy._replace(id=same.id)
+            else:
+                sorted_out.is_new[place] = False
             contents.add(content)
-            bodies.setdefault(key, []).append(body or batch.rows["body"][place].as_py())
-        places = np.flatnonzero(is_new)
-        return places, is_conflict[places]
+        return sorted_out
 
     @staticmethod
     def _suspects(keys: Hashes, known: dict[int, set[int]]) -> list[int]:
@@ -189,10 +275,10 @@ class Writer:
             suspicious |= np.isin(unique, np.fromiter(known, dtype=np.uint64, count=len(known)))
         return np.flatnonzero(suspicious[inverse]).tolist()
 
-    def _stored_bodies(
+    def _stored_copies(
         self, batch: Notifications, suspects: Sequence[int], known: dict[int, set[int]]
-    ) -> dict[int, list[str]]:
-        """Return the bodies that the lake holds for keys which come again with another content."""
+    ) -> dict[int, list[_Copy]]:
+        """Return what the lake holds under keys that come again with another content."""
         differing = [
             place
             for place in suspects
@@ -203,13 +289,18 @@ class Writer:
             return {}
         with Lake(self._folder) as lake:
             stored = lake.sql(
-                "select deployment, message_id, body from notifications where message_id in (select unnest($ids))",
+                """
+                select id, generated_at, body, request_id, tenant, "user", deployment, message_id
+                from notifications
+                where message_id in (select unnest($ids))
+                """,
                 {"ids": sorted(asked)},
             )
-        bodies: dict[int, list[str]] = {}
-        for deployment, message_id, body in stored.iter_rows():
-            bodies.setdefault(identity.key_hash(deployment, message_id, 0), []).append(body)
-        return bodies
+        copies: dict[int, list[_Copy]] = {}
+        for number, at, body, request_id, tenant, user, deployment, message_id in stored.iter_rows():
+            copy = _Copy(number, None, at, body, (request_id, tenant, user))
+            copies.setdefault(identity.key_hash(deployment, message_id, 0), []).append(copy)
+        return copies
 
     def _complete_keys(self, last_id: int) -> None:
         """Build again what the index of keys lacks (all of it, where the folder was deleted)."""
@@ -218,10 +309,29 @@ class Writer:
                 for low in range(first, last + 1, REBUILD_ROWS):
                     high = min(low + REBUILD_ROWS - 1, last)
                     stored = lake.sql(
-                        "select deployment, message_id, body from notifications where id between $low and $high",
+                        """
+                        select deployment, message_id, body, request_id, tenant, "user"
+                        from notifications
+                        where id between $low and $high
+                        """,
                         {"low": low, "high": high},
                     )
-                    hashes = np.array(
-                        [identity.body_hashes(*row) for row in stored.iter_rows()], dtype=np.uint64
-                    ).reshape(-1, 2)
-                    self._keys.add(low, high, hashes[:, 0], hashes[:, 1])
+                    rows = stored.select("deployment", "message_id", "body").iter_rows()
+                    hashes = np.array([identity.body_hashes(*row) for row in rows], dtype=np.uint64).reshape(-1, 2)
+                    self._keys.add(low, high, hashes[:, 0], hashes[:, 1] ^ _told(stored.to_arrow()))
+
+
+def _told(rows: pa.Table) -> Hashes:
+    """Hash what copies of one message may tell or not, by the form in which they came.
+
+    Messages without an id are recognised by their content alone, so it is nothing for these.
+    """
+    columns = [rows[name].to_pylist() for name in ("message_id", *TOLD)]
+    known: dict[tuple[str | None, ...], int] = {}
+    hashes = []
+    for message_id, *told in zip(*columns, strict=True):
+        values = tuple(told)
+        if values not in known:
+            known[values] = xxhash.xxh3_64_intdigest(repr(values).encode("utf-8", "replace"))
+        hashes.append(0 if message_id is None else known[values])
+    return np.array(hashes, dtype=np.uint64)

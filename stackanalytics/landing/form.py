@@ -27,7 +27,10 @@ OSLO_VERSION = "2.0"
 MAX_DEPTH = 8
 BYTE_ORDER_MARK = "\ufeff"
 
-_LOGGED = re.compile(r"oslo[._]messaging\.notification\.(?P<event>\S+)\s+(?:\[(?P<context>[^\]]*)\]\s*)?(?P<body>\{)")
+# every part has a limit and is never tried again shorter, so that no line can take long
+_LOGGED = re.compile(
+    r"oslo[._]messaging\.notification\.\S{1,255}+\s{1,16}+(?:\[(?P<context>[^\]]{0,1024}+)\]\s{0,16}+)?(?P<body>\{)"
+)
 _REQUEST = re.compile(r"\breq-[0-9a-f-]{36}\b")
 
 

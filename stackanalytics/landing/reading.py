@@ -154,7 +154,8 @@ class Reading:
         if content is None:
             content = identity.content_hash(event_type, body.publisher_id, body.timestamp, body.payload)
         self._contents.append(content)
-        self._keys.append(identity.key_hash(deployment, body.message_id or None, content))
+        context = (body.request_id or None, body.context_timestamp or None)
+        self._keys.append(identity.key_hash(deployment, body.message_id or None, content, context))
         self._names.append(name(event_type, payload.is_exception))
         self._tags.append(tag)
         self._bodies.append(body)

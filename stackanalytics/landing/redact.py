@@ -17,7 +17,7 @@ import pyarrow as pa
 REDACTED = "***"
 
 # a key is secret if its name ends in one of these
-_NAMES = r"(?:token|passw(?:or)?d|admin_?pass|new_pass|rescue_pass|service_catalog)"
+_NAMES = r"(?:token|passw(?:or)?d|admin_?pass|new_pass|rescue_pass|service_?catalog)"
 _BLANKS = r"(?:\s|\\+[nrt])*"
 _COLON = rf"{_BLANKS}:{_BLANKS}"
 
@@ -64,7 +64,7 @@ def redact(text: str) -> str:
     while found := _KEY.search(text, place):
         quote = found["escapes"] + found["quote"]
         level = _level(found["escapes"]) if found["quote"] == '"' else int(is_json)
-        end = found.end() if level is None else _end_of_value(text, found.end(), level)
+        end = _end_of_odd(text, found.end(), quote) if level is None else _end_of_value(text, found.end(), level)
         value = text[found.end() : end]
         is_secret = not _NOTHING.fullmatch(value) and value not in (f"{quote}{quote}", f"{quote}{REDACTED}{quote}")
         parts += [text[place : found.end()], f"{quote}{REDACTED}{quote}" if is_secret else value]
@@ -105,6 +105,14 @@ def _end_of_value(text: str, start: int, level: int) -> int:
         if is_closed and depth <= 0:
             return found.end() if depth == 0 else found.start()
     return len(text)
+
+
+def _end_of_odd(text: str, start: int, quote: str) -> int:
+    """Find the end of a value whose quotes are escaped as no JSON writes them."""
+    if not text.startswith(quote, start):
+        return start
+    end = text.find(quote, start + len(quote))
+    return len(text) if end < 0 else end + len(quote)
 
 
 def _level(escapes: str) -> int | None:

@@ -63,8 +63,18 @@ def read(paths: Iterable[Path | str]) -> Iterator[Chunk]:
         if path == STANDARD_INPUT:
             yield from read_stream(sys.stdin.buffer, "standard input")
         else:
-            with open(path, "rb", buffering=0) as stream:
-                yield from read_stream(stream, str(path))
+            yield from _read_file(Path(path))
+
+
+def _read_file(path: Path) -> Iterator[Chunk]:
+    """Yield the messages of one file; one that cannot be opened is told of, and the others are read all the same."""
+    try:
+        stream = path.open("rb", buffering=0)
+    except OSError as problem:
+        yield Chunk(str(path), 1, [b""], problem=f"the file cannot be opened: {problem.strerror}")
+        return
+    with stream:
+        yield from read_stream(stream, str(path))
 
 
 def read_stream(stream: BinaryIO | io.RawIOBase, origin: str) -> Iterator[Chunk]:

@@ -7,6 +7,7 @@ import gzip
 import json
 import os
 import shutil
+import socket
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -229,6 +230,7 @@ def demo(folder: Path, address: str, port: int, seed: int) -> None:
 
     The simulation goes on until an hour from now, so that live views have something to show.
     """
+    _check_port(address, port)
     _clear_demo(folder)
     start = times.now().replace(minute=0, second=0, microsecond=0) - timedelta(hours=DEMO_HOURS - 2)
     cloud = Cloud(seed=seed, start=start, instances=100, operations_per_hour=150, duplicates=0.005, reorder=0.01)
@@ -244,9 +246,25 @@ def _clear_demo(folder: Path) -> None:
     if folder.exists() and any(folder.iterdir()):
         if not (folder / DEMO_MARK).exists():
             raise InputError(f"{folder} holds something that no demonstration made: give another --lake")
-        shutil.rmtree(folder)
+        for inside in folder.iterdir():
+            if inside.is_dir():
+                shutil.rmtree(inside)
+            elif inside.name != DEMO_MARK:
+                inside.unlink()
     folder.mkdir(parents=True, exist_ok=True)
     (folder / DEMO_MARK).touch()
+
+
+def _check_port(address: str, port: int) -> None:
+    """See that the address can be listened at, before anything is done for it."""
+    try:
+        socket.create_server((address, port)).close()
+    except OSError as problem:
+        raise _no_port(address, port, problem) from problem
+
+
+def _no_port(address: str, port: int, problem: OSError) -> InputError:
+    return InputError(f"cannot listen at {address}:{port}: {problem.strerror}. Another --port may be free")
 
 
 def _simulated(cloud: Cloud) -> Iterator[Chunk]:
@@ -276,9 +294,7 @@ def _serve(folder: Path, address: str, port: int, allow_writes: bool) -> None:
             on_ready=lambda url: words.print(f"Serving {folder} at [bold]{url}[/bold] (Ctrl-C ends)"),
         )
     except OSError as problem:
-        raise InputError(
-            f"cannot listen at {address}:{port}: {problem.strerror}. Another --port may be free"
-        ) from problem
+        raise _no_port(address, port, problem) from problem
 
 
 @contextmanager
@@ -343,10 +359,10 @@ def main() -> None:
         sys.exit(2)
     except click.Abort:
         sys.exit(130)
-    except StackanalyticsError as problem:
-        click.echo(f"{click.style('error:', fg='red', bold=True)} {problem}", err=True)
-        sys.exit(2 if isinstance(problem, InputError) else 1)
     except BrokenPipeError:
         # whoever read our output has enough of it
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
+    except (StackanalyticsError, OSError) as problem:
+        click.echo(f"{click.style('error:', fg='red', bold=True)} {problem}", err=True)
+        sys.exit(2 if isinstance(problem, InputError) else 1)

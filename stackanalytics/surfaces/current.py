@@ -6,7 +6,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from stackanalytics.errors import LakeError
 from stackanalytics.lake import Lake, open_lake
 
 _log = logging.getLogger(__name__)
@@ -61,5 +60,5 @@ class CurrentLake:
         while not self._is_closed.wait(self._interval_s):
             try:
                 self.look()
-            except (LakeError, OSError) as problem:
-                _log.warning("staying at %s: %s", self._lake, problem)
+            except Exception:  # noqa: BLE001  # whatever it is, the server goes on with what it has
+                _log.exception("staying at %s", self._lake)

@@ -50,20 +50,25 @@ words = Console(stderr=True, highlight=False)
 def main(rows: int, folder: Path | None, only: tuple[str, ...], json_path: Path | None) -> None:
     """Measure how fast, how small and how frugal it is."""
     with tempfile.TemporaryDirectory(prefix="stackanalytics-benchmarks-") as temporary:
-        workload = Workload(rows, Path(temporary), folder or Path(temporary, "lake"))
+        workload = Workload.of(rows, Path(temporary), folder)
+        chosen = _chosen(workload, only)
         figures: list[Figure] = []
-        for name in _chosen(workload, only):
-            words.print(f"measuring {name} …")
-            figures.extend(BENCHMARKS[name](workload))
-    print_table(figures, f"{rows:,} notifications, {os.cpu_count()} cores")
-    if json_path:
-        write_json(figures, json_path)
+        try:
+            for name in chosen:
+                words.print(f"measuring {name} …")
+                figures.extend(BENCHMARKS[name](workload))
+        finally:  # what was measured before a failure is shown, too
+            print_table(figures, f"{workload.rows:,} notifications, {os.cpu_count()} cores")
+            if json_path:
+                write_json(figures, json_path)
 
 
 def _chosen(workload: Workload, only: tuple[str, ...]) -> list[str]:
     """Return what to measure, in order: a lake is fed and compacted where one is needed and is not there."""
     chosen = set(only or BENCHMARKS)
     if workload.has_lake:
+        if "feeding" in only:
+            raise click.UsageError(f"{workload.lake} is fed already: give a new folder as --lake to measure feeding")
         chosen.discard("feeding")
     elif chosen - WITHOUT_LAKE:
         chosen |= {"feeding", "compaction"}

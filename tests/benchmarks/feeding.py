@@ -28,13 +28,15 @@ def measure(workload: Workload) -> Iterator[Figure]:
     )
     landed = run("land", "-", "--lake", workload.lake, source=command("simulate", *workload.arguments()))
     with sa.open_lake(workload.lake) as lake:
-        rows, span = lake.sql("select count(*), max(generated_at) - min(generated_at) from notifications").row(0)
+        rows, first_at, last_at = lake.sql(
+            "select count(*), min(generated_at), max(generated_at) from notifications"
+        ).row(0)
     yield Figure(
         what="peak memory of landing what a simulator sends through a pipe",
         value=landed.peak_bytes / 2**20,
         unit="MiB",
         below=PEAK_MB,
-        note=f"{rows:,} notifications of {span / timedelta(days=1):.1f} days",
+        note=f"{rows:,} notifications of {(last_at - first_at) / timedelta(days=1):.1f} days",
     )
     yield Figure(what="simulate | land", value=rows / landed.seconds, unit="/s", note=f"{os.cpu_count()} cores")
     yield parquet(workload, "as landed")

@@ -1,9 +1,11 @@
 """The simulated cloud that everything is measured on, as large as the wanted number of rows."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Self
 
+import stackanalytics as sa
 from stackanalytics import times
 from stackanalytics.sources.simulator import Cloud, simulate
 
@@ -23,6 +25,15 @@ class Workload:
     rows: int
     folder: Path
     lake: Path
+
+    @classmethod
+    def of(cls, rows: int, folder: Path, lake: Path | None) -> Self:
+        """Measure so many rows, or as many as there are in a *lake* that is there already."""
+        workload = cls(rows, folder, lake or folder / "lake")
+        if not workload.has_lake:
+            return workload
+        with sa.open_lake(workload.lake) as opened:
+            return replace(workload, rows=opened.info().row(0, named=True)["rows"])
 
     @property
     def sample_rows(self) -> int:

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from landed import encoded, rows_in
 
+from stackanalytics.lake import compact
 from stackanalytics.landing import Summary, land
 from stackanalytics.sources.chunk import Chunk
 from stackanalytics.testing import notification
@@ -242,3 +243,22 @@ def test_order_and_repetition_change_nothing(
     assert first.notifications + second.notifications == 7
     assert first.conflicts + second.conflicts == 1
     assert first.dead_letters + second.dead_letters == 1
+
+
+@pytest.mark.parametrize("is_together", [True, False])
+def test_the_copy_that_tells_more_counts(tmp_path: Path, is_together: bool) -> None:
+    """Of a copy with its context and one without, the same row stays in whichever order they come, compacted or not."""
+    bare, full = ONE, {**ONE, "_context_request_id": "req-1", "_context_user_id": "alice"}
+    rows = []
+    for number, order in enumerate([[full, bare], [bare, full], [bare, bare, full, bare]]):
+        folder = tmp_path / str(number)
+        for messages in [order] if is_together else [[message] for message in order]:
+            _land(folder, [OTHER, *messages])
+        compact(folder)
+        assert _counts(_land(folder, [bare, full, OTHER])) == (0, 3, 0)
+        [row] = [row for row in rows_in(folder) if row["instance"] == "i-1"]
+        rows.append({name: value for name, value in row.items() if name not in ("id", "landed_at", "is_conflict")})
+        assert len(rows_in(folder)) == 2
+
+    assert (rows[0]["request_id"], rows[0]["user"]) == ("req-1", "alice")
+    assert rows[1] == rows[2] == rows[0]
