@@ -5,7 +5,7 @@ VENV ?= .venv
 ROWS ?= 1000000
 BIN := $(VENV)/bin
 
-.PHONY: help demo test bench lint types check notebooks sample clean
+.PHONY: help demo test bench lint types clean
 
 help:
 	@echo "make demo    simulate a small cloud and serve it at 127.0.0.1:8000"

@@ -8,31 +8,31 @@ from types import MappingProxyType
 
 from stackanalytics.lake import Lake
 
-CurrentLake = Callable[[], Lake]
+NewestLake = Callable[[], Lake]
 
 
-def overview(current: CurrentLake) -> object:
+def overview(current: NewestLake) -> object:
     """What the lake holds, and where to look at it."""
     from dashboards.overview import Overview
 
     return Overview(current).page()
 
 
-def timings(current: CurrentLake) -> object:
+def timings(current: NewestLake) -> object:
     """How long operations on instances take."""
     from dashboards.timings import Timings
 
     return Timings(current).page()
 
 
-def events(current: CurrentLake) -> object:
+def events(current: NewestLake) -> object:
     """What happened to an instance, or because of a request."""
     from dashboards.events import Events
 
     return Events(current).page()
 
 
-def pages() -> Mapping[str, Callable[[CurrentLake], object]]:
+def pages() -> Mapping[str, Callable[[NewestLake], object]]:
     """Return the dashboards by the last part of their path; the one named ``""`` is the landing page.
 
     Each is a function that is given the lake as a function, calls that whenever it needs data

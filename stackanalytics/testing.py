@@ -29,15 +29,16 @@ def notification(event_type: str, at: datetime | str, **fields: object) -> dict[
     Parameters
     ----------
     event_type
-        Its event type. Those of nova's versioned format (``instance.…``) get a versioned payload.
+        Its event type; those that begin with ``instance.`` get a payload of nova's versioned format.
     at
         When it is made: an instant, or text that :func:`stackanalytics.times.instant` reads.
     **fields
         Columns of the field dictionary by their names, put where the service puts them:
-        ``request_id``, ``message_id``, ``publisher_id`` and ``priority`` beside the payload,
-        ``deployment``, ``exchange`` and ``routing_key`` around the body, ``instance``, ``tenant``,
-        ``user``, ``task`` and ``old_task`` into the payload under nova's names. Everything else
-        goes into the payload as it is, instants as text; ``payload`` replaces the payload.
+        ``request_id``, ``message_id``, ``priority`` and ``publisher_id`` (or ``service`` and
+        ``host``, by default ``compute`` and ``host-1``) beside the payload; ``deployment``,
+        ``exchange`` and ``routing_key`` around the body; ``instance``, ``tenant``, ``user``,
+        ``task`` and ``old_task`` into the payload under nova's names. Everything else goes into
+        the payload as it is, instants as text; ``payload`` replaces the payload.
 
     Returns
     -------
@@ -54,7 +55,7 @@ def notification(event_type: str, at: datetime | str, **fields: object) -> dict[
     body: dict[str, object] = {
         "event_type": event_type,
         "timestamp": times.show(times.instant(at)),
-        "publisher_id": "compute.host-1",
+        "publisher_id": f"{fields.pop('service', 'compute')}.{fields.pop('host', 'host-1')}",
         "priority": "INFO",
     }
     body |= {_BODY[name]: fields.pop(name) for name in _BODY if name in fields}

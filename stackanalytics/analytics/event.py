@@ -8,7 +8,7 @@ import polars as pl
 import pyarrow as pa
 
 from stackanalytics import times
-from stackanalytics.analytics.period import period
+from stackanalytics.analytics.period import bounds_and_days
 from stackanalytics.errors import InputError
 from stackanalytics.lake import Lake
 from stackanalytics.schema import FIELDS, INSTANT, NOTIFICATIONS, polars_schema
@@ -133,7 +133,7 @@ def events(
         "host": host,
         "exchange": _listed(exchange),
         "not_exchange": _listed(not_exchange),
-        **period(start, end),
+        **bounds_and_days(start, end),
     }
     found = _FOUND
     if field is not None:
@@ -142,7 +142,7 @@ def events(
         parameters |= searched
     if limit is not None and all(value is None for value in holding.values()):
         edge = _page_edge(lake, found, {**parameters, "rows": offset + limit}, newest_first=newest_first)
-        parameters |= period(edge or start, end) if newest_first else period(start, edge or end)
+        parameters |= bounds_and_days(edge or start, end) if newest_first else bounds_and_days(start, edge or end)
     ordered = ("generated_at", *(name for name in shown if name not in ("generated_at", "id")), "id")
     return (
         lake.sql(f"select {', '.join(map(_quoted, ordered))} {found}", parameters, holding=holding)
@@ -222,7 +222,7 @@ def event_types(
             "exchange": _listed(exchange),
             "not_exchange": _listed(not_exchange),
             "deployment": deployment,
-            **period(start, end),
+            **bounds_and_days(start, end),
         },
     ).cast(polars_schema(*EVENT_TYPE_COLUMNS))
 

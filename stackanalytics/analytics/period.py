@@ -1,23 +1,21 @@
-"""Periods: half-open in time, and as the days that a lake is partitioned by."""
+"""Periods, half-open, as parameters of a query; instants without a zone are in UTC."""
 
 from datetime import datetime
 
 from stackanalytics import times
 
 
-def period(start: datetime | None, end: datetime | None) -> dict[str, object]:
-    """Return ``[start, end)`` as parameters of a query.
+def bounds(start: datetime | None, end: datetime | None) -> dict[str, datetime | None]:
+    """Return ``[start, end)`` as ``start`` and ``end``, null where there is no bound."""
+    given = {"start": start, "end": end}
+    return {name: None if bound is None else times.instant(bound) for name, bound in given.items()}
 
-    Parameters
-    ----------
-    start, end
-        Instants, None for no bound; naive ones are in UTC.
 
-    Returns
-    -------
-    dict
-        ``start``, ``end``, and ``first_day`` and ``last_day``, the days in UTC that the period touches.
+def bounds_and_days(start: datetime | None, end: datetime | None) -> dict[str, object]:
+    """Return likewise, and as ``first_day`` and ``last_day`` the days in UTC that the period touches.
+
+    A lake is partitioned by day: a query that names the days as well opens no other files.
     """
-    first, last = (None if bound is None else times.instant(bound) for bound in (start, end))
-    first_day, last_day = times.day_range(first, last)
-    return {"start": first, "end": last, "first_day": first_day, "last_day": last_day}
+    period = bounds(start, end)
+    first_day, last_day = times.day_range(period["start"], period["end"])
+    return {**period, "first_day": first_day, "last_day": last_day}

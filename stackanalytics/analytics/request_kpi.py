@@ -4,7 +4,7 @@ from datetime import datetime
 
 import polars as pl
 
-from stackanalytics.analytics.period import period
+from stackanalytics.analytics.period import bounds
 from stackanalytics.lake import Lake
 from stackanalytics.schema import polars_schema
 
@@ -45,7 +45,6 @@ def request_kpis(
 
     Source: ``compute.instance.update`` and nova's operations with start and end.
     """
-    bounds = period(start, end)
     return lake.sql(
         """
         with accepted as (
@@ -76,7 +75,7 @@ def request_kpis(
             ) = 1
         order by duration_s, operation, instance, request_id, deployment, tenant, started_at
         """,
-        {"tenant": tenant, "deployment": deployment, "start": bounds["start"], "end": bounds["end"]},
+        {"tenant": tenant, "deployment": deployment, **bounds(start, end)},
     ).cast(polars_schema(*KPI_COLUMNS))
 
 

@@ -5,6 +5,7 @@ from datetime import datetime
 import numpy as np
 import polars as pl
 
+from stackanalytics.analytics.period import bounds
 from stackanalytics.errors import InputError
 from stackanalytics.lake import Lake
 from stackanalytics.schema import polars_schema
@@ -15,6 +16,7 @@ TIMING_COLUMNS = (
 )
 SUMMARY_COLUMNS = ("operation", "count", "min_s", "mean_s", "median_s", "p95_s", "max_s")
 DISTRIBUTION_COLUMNS = ("lower_s", "upper_s", "count")
+UNFINISHED_COLUMNS = ("operation", "unfinished")
 
 _COMPLETED = """
 from timings_of($instance, null, $operation)
@@ -92,8 +94,7 @@ def timings(
             "operation": operation,
             "deployment": deployment,
             "state": state,
-            "start": start,
-            "end": end,
+            **bounds(start, end),
         },
         holding={"instance": instance, "request_id": request_id},
     ).cast(polars_schema(*TIMING_COLUMNS))
@@ -110,7 +111,44 @@ def timing_summary(
     limit: int | None = None,
     offset: int = 0,
 ) -> pl.DataFrame:
-    """Return how many timings each operation has, and how long they took."""
+    """Return how many timings each operation has, and how long they took.
+
+    Only completed timings count: those with a start and an end that is not before it.
+
+    Parameters
+    ----------
+    lake
+        The lake to ask.
+    instance, operation
+        Only those of this instance and operation.
+    deployment
+        Only those that this deployment ended.
+    start, end
+        Only those that ended in ``[start, end)``.
+    limit, offset
+        Of each operation at most so many, in the order of their ends, after leaving out so many.
+
+    Returns
+    -------
+    polars.DataFrame
+        A row an operation that has any, by name, with ``operation`` (String), ``count`` (Int64), and
+        the shortest, mean, median, 95th percentile (interpolated) and longest duration ``min_s``,
+        ``mean_s``, ``median_s``, ``p95_s``, ``max_s`` (Float64) [s].
+
+    Raises
+    ------
+    InputError
+        If limit or offset are negative.
+
+    Source: nova's notifications ending in ``.start`` and ``.end``, legacy and versioned.
+
+    Examples
+    --------
+    >>> sa.timing_summary(lake, operation="compute.instance.resize").height
+    0
+    """
+    if (limit or 0) < 0 or offset < 0:
+        raise InputError(f"limit {limit} and offset {offset} are given; neither can be negative")
     return lake.sql(
         f"""
         with completed as (
@@ -125,15 +163,8 @@ def timing_summary(
         group by operation
         order by operation
         """,
-        {
-            "instance": instance,
-            "operation": operation,
-            "deployment": deployment,
-            "start": start,
-            "end": end,
-            "limit": limit,
-            "offset": offset,
-        },
+        {**_criteria(instance, operation, deployment, start, end), "limit": limit, "offset": offset},
+        holding={"instance": instance},
     ).cast(polars_schema(*SUMMARY_COLUMNS))
 
 
@@ -147,22 +178,44 @@ def slowest_timings(
     end: datetime | None = None,
     limit: int | None = None,
 ) -> pl.DataFrame:
-    """Return the completed timings, the slowest first."""
+    """Return the completed timings, the slowest first.
+
+    Parameters
+    ----------
+    lake
+        The lake to ask.
+    instance, operation
+        Only those of this instance and operation.
+    deployment
+        Only those that this deployment ended.
+    start, end
+        Only those that ended in ``[start, end)``.
+    limit
+        At most so many; None for all.
+
+    Returns
+    -------
+    polars.DataFrame
+        The columns of :func:`timings`, a row a timing with a start and an end that is not before it.
+
+    Raises
+    ------
+    InputError
+        If limit is negative.
+
+    Source: nova's notifications ending in ``.start`` and ``.end``, legacy and versioned.
+    """
+    if (limit or 0) < 0:
+        raise InputError(f"limit {limit} is given; it cannot be negative")
     return lake.sql(
         f"""
         {_COMPLETED}
-        order by duration_s desc, ended_at, operation, instance, request_id, deployment, tenant, start_host, end_host,
-            start_id, end_id
+        order by duration_s desc, ended_at, operation, instance, request_id,
+            deployment, tenant, start_host, end_host, start_id, end_id
         limit $limit
         """,
-        {
-            "instance": instance,
-            "operation": operation,
-            "deployment": deployment,
-            "start": start,
-            "end": end,
-            "limit": limit,
-        },
+        {**_criteria(instance, operation, deployment, start, end), "limit": limit},
+        holding={"instance": instance},
     ).cast(polars_schema(*TIMING_COLUMNS))
 
 
@@ -175,22 +228,50 @@ def timing_distribution(
     end: datetime | None = None,
     classes: int = 40,
 ) -> pl.DataFrame:
-    """Return how the durations of an operation are distributed, in classes that grow geometrically."""
+    """Return how the durations of an operation are distributed.
+
+    The classes are equally wide on a logarithmic scale, from the shortest to the longest duration.
+    Only completed timings count, and of these only those that took any time.
+
+    Parameters
+    ----------
+    lake
+        The lake to ask.
+    operation
+        The operation.
+    deployment
+        Only those that this deployment ended.
+    start, end
+        Only those that ended in ``[start, end)``.
+    classes
+        Number of classes; there are fewer where the durations are too close to each other.
+
+    Returns
+    -------
+    polars.DataFrame
+        A row a class, ascending, with ``lower_s`` and ``upper_s`` (Float64), the bounds ``[lower_s,
+        upper_s)`` [s], and ``count`` (Int64). Nothing where there are no such timings.
+
+    Raises
+    ------
+    InputError
+        If *classes* is below 1.
+
+    Source: nova's notifications ending in ``.start`` and ``.end``, legacy and versioned.
+    """
     if classes < 1:
         raise InputError(f"classes is {classes}; there must be at least 1")
     durations = lake.sql(
-        f"select duration_s {_COMPLETED} and duration_s > 0",
-        {"instance": None, "operation": operation, "deployment": deployment, "start": start, "end": end},
+        f"select duration_s {_COMPLETED} and duration_s > 0", _criteria(None, operation, deployment, start, end)
     )["duration_s"].to_numpy()
     if not len(durations):
         return pl.DataFrame(schema=polars_schema(*DISTRIBUTION_COLUMNS))
     shortest, longest = durations.min(), durations.max()
-    bounds = np.geomspace(shortest, longest, classes + 1)
-    bounds[-1] = np.nextafter(longest, np.inf)
-    bounds = np.unique(bounds)
-    counts, _ = np.histogram(durations, bounds)
+    inner = np.geomspace(shortest, longest, classes + 1)[1:-1]
+    edges = np.unique([shortest, *inner, np.nextafter(longest, np.inf)])
+    counts, _ = np.histogram(durations, edges)
     return pl.DataFrame(
-        {"lower_s": bounds[:-1], "upper_s": bounds[1:], "count": counts}, schema=polars_schema(*DISTRIBUTION_COLUMNS)
+        {"lower_s": edges[:-1], "upper_s": edges[1:], "count": counts}, schema=polars_schema(*DISTRIBUTION_COLUMNS)
     )
 
 
@@ -242,5 +323,13 @@ def unfinished_operations(
         group by operation
         order by operation
         """,
-        {"instance": instance, "operation": operation, "deployment": deployment, "start": start, "end": end},
-    ).cast(polars_schema("operation", "unfinished"))
+        _criteria(instance, operation, deployment, start, end),
+        holding={"instance": instance},
+    ).cast(polars_schema(*UNFINISHED_COLUMNS))
+
+
+def _criteria(
+    instance: str | None, operation: str | None, deployment: str | None, start: datetime | None, end: datetime | None
+) -> dict[str, object]:
+    """Return what most queries of this module have as parameters."""
+    return {"instance": instance, "operation": operation, "deployment": deployment, **bounds(start, end)}
