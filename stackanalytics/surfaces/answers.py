@@ -56,7 +56,8 @@ class Answers:
         if pending is None:
             pending = self._ask(route, lake, request, now)
             self._pending[question, state] = pending
-            pending.add_done_callback(lambda found: self._put(question, state, found))
+            asked_s = time.monotonic()
+            pending.add_done_callback(lambda found: self._put(question, state, asked_s, found))
         return kept.answer if kept is not None and kept.is_recent() else await pending
 
     async def close(self) -> None:
@@ -72,20 +73,24 @@ class Answers:
     def _ask(self, route: Route, lake: Lake, request: Request, now: datetime) -> asyncio.Future[bytes]:
         return asyncio.get_running_loop().run_in_executor(self._workers, _answer, route, lake, request, now)
 
-    def _put(self, question: Question, state: State, found: asyncio.Future[bytes]) -> None:
+    def _put(self, question: Question, state: State, asked_s: float, found: asyncio.Future[bytes]) -> None:
         del self._pending[question, state]
-        if not found.cancelled() and found.exception() is None:
-            self._shelf.put(question, _Kept(found.result(), state, time.monotonic()))
+        if found.cancelled() or found.exception() is not None:
+            return
+        kept = self._shelf.get(question)
+        # an answer that took long must not take the place of one to a later question
+        if kept is None or kept.asked_s <= asked_s:
+            self._shelf.put(question, _Kept(found.result(), state, asked_s))
 
 
 @dataclass(frozen=True, slots=True)
 class _Kept:
     answer: bytes
     state: State
-    found_s: float
+    asked_s: float
 
     def is_recent(self) -> bool:
-        return time.monotonic() - self.found_s < OVERLAP_S
+        return time.monotonic() - self.asked_s < OVERLAP_S
 
 
 class _Shelf:
