@@ -11,21 +11,21 @@ from stackanalytics.lake import Lake
 NewestLake = Callable[[], Lake]
 
 
-def overview(current: NewestLake) -> object:
+def show_overview(current: NewestLake) -> object:
     """What the lake holds, and where to look at it."""
     from dashboards.overview import Overview
 
     return Overview(current).page()
 
 
-def timings(current: NewestLake) -> object:
+def show_timings(current: NewestLake) -> object:
     """How long operations on instances take."""
     from dashboards.timings import Timings
 
     return Timings(current).page()
 
 
-def events(current: NewestLake) -> object:
+def show_events(current: NewestLake) -> object:
     """What happened to an instance, or because of a request."""
     from dashboards.events import Events
 
@@ -38,4 +38,4 @@ def pages() -> Mapping[str, Callable[[NewestLake], object]]:
     Each is a function that is given the lake as a function, calls that whenever it needs data
     (the lake grows), and returns what Panel can show.
     """
-    return MappingProxyType({"": overview, "timings": timings, "events": events})
+    return MappingProxyType({"": show_overview, "timings": show_timings, "events": show_events})

@@ -112,6 +112,7 @@ def test_from_the_front_page_to_an_event(hostile: str) -> None:
         page.get_by_text("2 events in their order").wait_for()
         page.locator(".tabulator-row").first.click()
         page.get_by_text('"event_type": "compute.<img').wait_for()
+        page.wait_for_url("**event=*")
 
         shared = page.url
         page.goto(shared)
