@@ -89,7 +89,8 @@ def events(
     exchange, not_exchange
         Only those of this exchange, or of one of several; only those of no such exchange.
     field, value, match
-        Only those in which a column equals a value, or contains or starts with a text.
+        Only those in which a column equals a value, or contains or starts with a text. The empty
+        text equals what is not known.
     start, end
         Only those of ``[start, end)``.
     newest_first
@@ -110,8 +111,8 @@ def events(
     Raises
     ------
     InputError
-        If there is no such column, the value cannot be compared with it, or limit or offset are
-        negative.
+        If there is no such column or match, the value cannot be compared with the column, or limit
+        or offset are negative.
 
     Source: all notifications.
 
@@ -170,6 +171,11 @@ def event(lake: Lake, id: int) -> pl.DataFrame:
         ``body`` (String), the notification as received with its secrets redacted.
 
     Source: all notifications.
+
+    Examples
+    --------
+    >>> sa.event(lake, 0).height
+    0
     """
     return events(lake, id=id, columns=(*EVENT_COLUMNS, "body"))
 
@@ -203,6 +209,11 @@ def event_types(
         (String), ``count`` (Int64), ``first_at`` and ``last_at`` (Datetime, UTC).
 
     Source: all notifications.
+
+    Examples
+    --------
+    >>> sa.event_types(lake, exchange="nova").columns
+    ['event_type', 'exchange', 'count', 'first_at', 'last_at']
     """
     return lake.sql(
         """
@@ -252,6 +263,11 @@ def hosts(
         ``count`` (Int64) of notifications.
 
     Source: all notifications; the host is what follows the first ``.`` or ``:`` of the publisher.
+
+    Examples
+    --------
+    >>> sa.hosts(lake, not_exchange=["nova", "glance"]).columns
+    ['host', 'count']
     """
     return lake.sql(
         """
@@ -282,6 +298,11 @@ def deployments(lake: Lake) -> pl.DataFrame:
         ``count`` (Int64) of notifications, ``first_at`` and ``last_at`` (Datetime, UTC).
 
     Source: all notifications.
+
+    Examples
+    --------
+    >>> sa.deployments(lake).columns
+    ['id', 'name', 'count', 'first_at', 'last_at']
     """
     ids = lake.deployments()
     known = pl.DataFrame({"id": ids.keys(), "name": ids.values()}, schema=polars_schema("id", "name"))

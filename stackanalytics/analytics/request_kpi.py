@@ -43,7 +43,12 @@ def request_kpis(
         last), ``instance``, ``request_id``, ``tenant``, ``deployment`` (String), ``started_at`` and
         ``ended_at`` (Datetime, UTC), ``duration_s`` (Float64) [s].
 
-    Source: ``compute.instance.update`` and nova's operations with start and end.
+    Source: ``compute.instance.update`` and nova's operations with start and end, legacy and versioned.
+
+    Examples
+    --------
+    >>> sa.request_kpis(lake, tenant="nobody").height
+    0
     """
     return lake.sql(
         """
@@ -95,6 +100,11 @@ def tenant_is_known(lake: Lake, tenant: str) -> bool:
         Whether there is one.
 
     Source: nova's notifications.
+
+    Examples
+    --------
+    >>> sa.tenant_is_known(lake, "nobody")
+    False
     """
     found = lake.sql(
         "select 1 from notifications where exchange = 'nova' and tenant = $tenant limit 1", {"tenant": tenant}

@@ -204,6 +204,11 @@ def slowest_timings(
         If limit is negative.
 
     Source: nova's notifications ending in ``.start`` and ``.end``, legacy and versioned.
+
+    Examples
+    --------
+    >>> sa.slowest_timings(lake, operation="compute.instance.resize", limit=10).height
+    0
     """
     if (limit or 0) < 0:
         raise InputError(f"limit {limit} is given; it cannot be negative")
@@ -258,6 +263,11 @@ def timing_distribution(
         If *classes* is below 1.
 
     Source: nova's notifications ending in ``.start`` and ``.end``, legacy and versioned.
+
+    Examples
+    --------
+    >>> sa.timing_distribution(lake, operation="compute.instance.create", classes=8).columns
+    ['lower_s', 'upper_s', 'count']
     """
     if classes < 1:
         raise InputError(f"classes is {classes}; there must be at least 1")

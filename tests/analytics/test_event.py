@@ -4,7 +4,10 @@ import random
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import polars as pl
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import stackanalytics as sa
 from stackanalytics.testing import lake_of, notification
@@ -58,7 +61,15 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> sa.Lake:
         ({"field": "event_type", "value": "instance", "match": "contains"}, [0, 1, 2, 4]),
         ({"field": "event_type", "value": "image", "match": "startswith"}, [3]),
         ({"field": "generated_at", "value": "2026-03-03 00:02:00"}, [3]),
+        ({"field": "is_error", "value": "true"}, [2, 4]),
+        ({"field": "id", "value": "1000"}, []),
+        ({"field": "request_id", "value": ""}, [2, 3, 4, 5]),
+        ({"start": minutes(2).replace(tzinfo=None), "end": minutes(3).replace(tzinfo=None)}, [1, 2]),
         ({"limit": 2, "offset": 1}, [1, 2]),
+        ({"limit": 0}, []),
+        ({"limit": 9, "offset": 4}, [4, 5]),
+        ({"tenant": "acme", "limit": 1, "offset": 1}, [1]),
+        ({"newest_first": True, "tenant": "acme", "start": minutes(1), "limit": 1, "offset": 1}, [1]),
         ({"newest_first": True, "limit": 2}, [5, 4]),
         ({"instance": "nobody"}, []),
     ],
@@ -117,6 +128,75 @@ def test_unusable_searches_are_refused_with_what_would_work(lake: sa.Lake) -> No
         sa.events(lake, field="colour", value="red")
     with pytest.raises(sa.InputError, match=r"'many'.*vcpus"):
         sa.events(lake, field="vcpus", value="many")
+    with pytest.raises(sa.InputError, match=r"'yesterday'.*YYYY-MM-DD|'yesterday'.*launched_at"):
+        sa.events(lake, field="launched_at", value="yesterday")
+    with pytest.raises(sa.InputError, match=r"vcpus is no text"):
+        sa.events(lake, field="vcpus", value="1", match="contains")
+    with pytest.raises(sa.InputError, match=r"'like'.*contains"):
+        sa.events(lake, field="host", value="api", match="like")  # type: ignore[arg-type]  # what is tested
+    with pytest.raises(sa.InputError, match=r"no value for host"):
+        sa.events(lake, field="host")
+    with pytest.raises(sa.InputError, match=r"limit -1"):
+        sa.events(lake, limit=-1)
+    with pytest.raises(sa.InputError, match=r"'colour'"):
+        sa.events(lake, columns=["id", "colour"])
+
+
+def test_only_the_columns_asked_for_are_returned(lake: sa.Lake) -> None:
+    """Columns come in the order asked for, each once, and the rows keep the order of time."""
+    found = sa.events(lake, tenant="acme", columns=["exchange", "phase", "exchange"])
+
+    assert found.columns == ["exchange", "phase"]
+    assert found.rows() == [("nova", "start"), ("nova", "end"), ("glance", None)]
+
+
+told = st.lists(
+    st.tuples(st.integers(0, 3), st.sampled_from(["a", "b", None]), st.sampled_from(["scheduling", None])),
+    max_size=12,
+)
+
+
+@settings(max_examples=15)
+@given(told=told, rows=st.integers(1, 5))
+def test_pages_make_up_the_whole(
+    told: list[tuple[int, str | None, str | None]], rows: int, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Pages follow each other without gap or repetition, also within one instant; newest first is the reverse."""
+    messages = [
+        notification("compute.instance.update", minutes(minute), instance=instance, task=task, message_id=f"m-{place}")
+        for place, (minute, instance, task) in enumerate(told)
+    ]
+
+    with lake_of(tmp_path_factory.mktemp("lake"), messages) as lake:
+        whole = sa.events(lake)
+        pages = [
+            [sa.events(lake, newest_first=newest_first, limit=rows, offset=at) for at in range(0, 13, rows)]
+            for newest_first in (False, True)
+        ]
+
+    ahead, back = map(pl.concat, pages)
+    assert ahead.equals(whole)
+    assert back.equals(whole.reverse())
+
+
+@settings(max_examples=15)
+@given(told=told, cuts=st.tuples(*[st.integers(0, 4)] * 3).map(sorted))
+def test_a_divided_interval_holds_the_same_events(
+    told: list[tuple[int, str | None, str | None]], cuts: list[int], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """[a, b) and [b, c) together hold what [a, c) does, over midnight as well, and so do the counts."""
+    messages = [
+        notification("compute.instance.update", minutes(minute), instance=instance, task=task, message_id=f"m-{place}")
+        for place, (minute, instance, task) in enumerate(told)
+    ]
+    a, b, c = (minutes(cut) for cut in cuts)
+
+    with lake_of(tmp_path_factory.mktemp("lake"), messages) as lake:
+        whole, *parts = (sa.events(lake, start=start, end=end) for start, end in ((a, c), (a, b), (b, c)))
+        counts = [sa.event_types(lake, start=start, end=end)["count"].sum() for start, end in ((a, c), (a, b), (b, c))]
+
+    assert pl.concat(parts).equals(whole)
+    assert counts == [whole.height, *(part.height for part in parts)]
 
 
 def test_event_types_are_counted(lake: sa.Lake) -> None:

@@ -86,3 +86,53 @@ def test_tenant_and_period_restrict(tmp_path: Path) -> None:
         assert sa.request_kpis(lake, start=T0).height == 1
         assert sa.request_kpis(lake, end=T0).is_empty()
         assert (sa.tenant_is_known(lake, "acme"), sa.tenant_is_known(lake, "other")) == (True, False)
+
+
+def test_a_request_runs_from_its_first_update(tmp_path: Path) -> None:
+    """Updates at 0 and 4 s make one request of 9 s; a period from 4 s on does not hold it."""
+    messages = [
+        accepted(0, "a"),
+        accepted(4, "a"),
+        said("compute.instance.reboot.start", 5, "a"),
+        said("compute.instance.reboot.end", 9, "a"),
+    ]
+
+    with lake_of(tmp_path, messages) as lake:
+        assert sa.request_kpis(lake)["duration_s"].to_list() == [9.0]
+        assert sa.request_kpis(lake, start=T0 + timedelta(seconds=4)).is_empty()
+
+
+def test_a_cloud_that_sends_both_formats_is_counted_once(tmp_path: Path) -> None:
+    """Versioned twins, sent before the legacy notifications, change no figure: the request took 8 s, not 9."""
+    legacy = [
+        accepted(1, "a"),
+        said("compute.instance.reboot.start", 2, "a"),
+        said("compute.instance.reboot.end", 9, "a"),
+    ]
+    twins = [
+        said("instance.update", 0, "a", publisher_id="nova-api:api-1"),
+        said("instance.reboot.start", 1.5, "a"),
+        said("instance.reboot.end", 11, "a"),
+    ]
+
+    with lake_of(tmp_path / "both", [*twins, *legacy]) as both, lake_of(tmp_path / "versioned", twins) as versioned:
+        assert sa.request_kpis(both).select("operation", "duration_s").rows() == [("compute.instance.reboot", 8.0)]
+        assert sa.request_kpis(versioned)["duration_s"].to_list() == [11.0]
+
+
+def test_the_shortest_come_first_and_what_has_no_request_is_left_out(tmp_path: Path) -> None:
+    """Three requests in the order of what they took; operations without a request cannot be told apart."""
+    messages = [
+        message
+        for request, seconds in (("req-1", 7), ("req-2", 3), ("req-3", 5), (None, 4))
+        for message in (
+            accepted(0, "a", request_id=request),
+            said("compute.instance.reboot.start", 1, "a", request_id=request),
+            said("compute.instance.reboot.end", seconds, "a", request_id=request),
+        )
+    ]
+
+    with lake_of(tmp_path, messages) as lake:
+        found = sa.request_kpis(lake).select("request_id", "duration_s")
+
+    assert found.rows() == [("req-2", 3.0), ("req-3", 5.0), ("req-1", 7.0)]

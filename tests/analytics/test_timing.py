@@ -43,6 +43,7 @@ def pairs(folder: Path, notifications: list[dict[str, Any]]) -> list[tuple[str, 
     ("arrived", "expected"),
     [
         ([("start", 0), ("end", 10)], [(".", 10.0)]),
+        ([("start", 0), ("start", 0), ("end", 10)], [(".", 10.0), ("S", None)]),
         ([("start", 0), ("start", 5), ("end", 10), ("end", 20)], [("S", None), (".", 5.0), ("E", None)]),
         (
             [("start", 0), ("start", 100), ("end", 110), ("start", 200), ("end", 210)],
@@ -205,6 +206,64 @@ def test_a_divided_interval_holds_the_same_timings(lake: sa.Lake, cut: int) -> N
     assert sorted(row for part in parts for row in part.rows()) == sorted(sa.timings(lake).rows())
 
 
+@pytest.mark.parametrize(
+    ("restriction", "expected"),
+    [
+        ({"instance": "other"}, [60.0]),
+        ({"operation": OPERATION, "state": "."}, [1.0, 2.0, 4.0, 13.0, -3.0]),
+        ({"request_id": "req-1"}, [2.0]),
+        ({"state": "S"}, [None]),
+        ({"state": "E"}, []),
+        ({"deployment": "default", "request_id": "req-2"}, [4.0]),
+        ({"deployment": "cell-9"}, []),
+        ({"start": T0 + timedelta(seconds=12), "end": T0 + timedelta(seconds=43)}, [2.0, 4.0]),
+        ({"start": T0 + timedelta(seconds=90)}, [None]),
+    ],
+)
+def test_restrictions_leave_the_timings_that_meet_them(
+    lake: sa.Lake, restriction: dict[str, Any], expected: list[float | None]
+) -> None:
+    """Each restriction gives just the timings that are expected; periods go by the end, else by the start."""
+    assert sa.timings(lake, **restriction)["duration_s"].to_list() == expected
+
+
+@pytest.mark.parametrize(
+    ("restriction", "expected"),
+    [
+        ({"operation": OPERATION}, [(OPERATION, 4)]),
+        ({"instance": "other"}, [("compute.instance.create", 1)]),
+        ({"deployment": "cell-9"}, []),
+        ({"start": T0 + timedelta(seconds=12), "end": T0 + timedelta(seconds=43)}, [(OPERATION, 2)]),
+        ({"limit": 0}, []),
+        ({"limit": 1}, [("compute.instance.create", 1), (OPERATION, 1)]),
+        ({"offset": 3}, [(OPERATION, 1)]),
+    ],
+)
+def test_restrictions_leave_the_rest_to_the_summary(
+    lake: sa.Lake, restriction: dict[str, Any], expected: list[tuple[str, int]]
+) -> None:
+    """What is left counts; operations of which nothing is left have no row."""
+    assert sa.timing_summary(lake, **restriction).select("operation", "count").rows() == expected
+
+
+def test_the_slowest_come_first(lake: sa.Lake) -> None:
+    """Of 1, 2, 4, 13 and 60 s the slowest three; what is not finished or ended too soon is none of them."""
+    assert sa.slowest_timings(lake, limit=3)["duration_s"].to_list() == [60.0, 13.0, 4.0]
+    assert sa.slowest_timings(lake, operation=OPERATION)["duration_s"].to_list() == [13.0, 4.0, 2.0, 1.0]
+
+
+def test_negative_limits_are_refused(lake: sa.Lake) -> None:
+    """A limit or offset below nothing names itself."""
+    with pytest.raises(sa.InputError, match="limit -1"):
+        sa.timing_summary(lake, limit=-1)
+    with pytest.raises(sa.InputError, match="offset -2"):
+        sa.timing_summary(lake, offset=-2)
+    with pytest.raises(sa.InputError, match="limit -3"):
+        sa.slowest_timings(lake, limit=-3)
+    with pytest.raises(sa.InputError, match="classes is 0"):
+        sa.timing_distribution(lake, operation=OPERATION, classes=0)
+
+
 def test_an_empty_answer_has_every_column(lake: sa.Lake) -> None:
     """What finds nothing has the same columns and dtypes as what finds something."""
     assert sa.timings(lake, instance="nobody").schema == sa.timings(lake).schema
@@ -212,8 +271,19 @@ def test_an_empty_answer_has_every_column(lake: sa.Lake) -> None:
 
 
 def test_distribution_counts_every_finished_timing_once(lake: sa.Lake) -> None:
-    """The classes follow each other without gap and hold the four snapshots."""
-    found = sa.timing_distribution(lake, operation=OPERATION, classes=8)
+    """1, 2, 4 and 13 s in three classes from 1 to 13 s: each is 13 ** (1/3) = 2.351 times as long as the one before."""
+    found = sa.timing_distribution(lake, operation=OPERATION, classes=3)
 
-    assert found["count"].sum() == 4
+    assert found["lower_s"].to_list() == pytest.approx([1.0, 2.3513, 5.5288], rel=1e-4)
+    assert found["upper_s"].to_list() == pytest.approx([2.3513, 5.5288, 13.0], rel=1e-4)
     assert found["upper_s"].to_list()[:-1] == found["lower_s"].to_list()[1:]
+    assert found["upper_s"][-1] > 13.0
+    assert found["count"].to_list() == [2, 1, 1]
+
+
+def test_distribution_of_one_duration_is_one_class(lake: sa.Lake) -> None:
+    """A single create of 60 s makes a class of its own; what never happened makes none."""
+    only = sa.timing_distribution(lake, operation="compute.instance.create")
+
+    assert only.select("lower_s", "count").rows() == [(60.0, 1)]
+    assert sa.timing_distribution(lake, operation="compute.instance.resize").is_empty()
