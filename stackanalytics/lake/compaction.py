@@ -18,6 +18,7 @@ from deltalake import DeltaTable
 
 from stackanalytics.lake import delta, lookup
 from stackanalytics.lake.lock import exclusive
+from stackanalytics.lake.snapshot import hide_progress
 from stackanalytics.schema import DEAD_LETTERS, NOTIFICATIONS, TABLES, Table, arrow_schema
 
 FILE_ROWS = 2_000_000
@@ -122,7 +123,7 @@ def _sorted(table: Table, files: list[delta.File]) -> Iterator[pa.RecordBatch]:
     query = f"select {columns} from read_parquet($files) order by {_ORDER[table.name]}"
     with tempfile.TemporaryDirectory(prefix="stackanalytics-") as spill, duckdb.connect() as engine:
         engine.execute("set global TimeZone = 'UTC'")
-        engine.execute("set enable_progress_bar = false")  # it would go to standard output
+        hide_progress(engine)
         engine.execute(f"set temp_directory = '{spill}'")
         engine.execute(f"set memory_limit = '{SORT_MEMORY}'")
         found = engine.sql(query, params={"files": [file.path for file in files]})

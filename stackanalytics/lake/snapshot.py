@@ -162,9 +162,7 @@ class Lake:
         try:
             for statement in (*_SETTINGS, *views, *view.NOUNS):
                 engine.execute(statement)
-            # it would go to standard output; in Jupyter without ipywidgets it is off, and refuses to be set
-            if engine.execute(_HAS_PROGRESS_BAR).fetchone() == (True,):
-                engine.execute("set enable_progress_bar = false")
+            hide_progress(engine)
         except duckdb.Error as problem:
             engine.close()
             raise LakeError(f"{self.path} cannot be read: {problem}") from problem
@@ -189,6 +187,15 @@ def open_lake(path: Path | str, *, version: Mapping[str, int] | None = None) -> 
     if not Path(path).is_dir():
         raise LakeError(f"no lake at {path}: no such folder. `stackanalytics land … --lake {path}` makes one")
     return Lake(path, version=version)
+
+
+def hide_progress(engine: duckdb.DuckDBPyConnection) -> None:
+    """Keep DuckDB from writing a progress bar to standard output.
+
+    In Jupyter without ipywidgets it is off, and refuses to be set.
+    """
+    if engine.execute(_HAS_PROGRESS_BAR).fetchone() == (True,):
+        engine.execute("set enable_progress_bar = false")
 
 
 def _table_view(table: Table, files: list[str]) -> str:
