@@ -55,6 +55,7 @@ def pairs(folder: Path, notifications: list[dict[str, Any]]) -> list[tuple[str, 
         ([("start", 10), ("end", 5.5)], [(".", -4.5)]),
         ([("start", 0), ("error", 3)], [("S", None)]),
         ([("start", 7), ("end", 7)], [(".", 0.0)]),
+        ([("end", 7), ("start", 7), ("start", 9)], [(".", 0.0), ("S", None)]),
         ([("end", 4)], [("E", None)]),
     ],
 )
@@ -156,6 +157,15 @@ def test_a_cloud_that_sends_both_formats_is_counted_once(tmp_path: Path) -> None
     assert found.rows() == [(OPERATION, "req-1", 10.0), (OPERATION, "req-2", 4.0)]
 
 
+def test_each_deployment_has_its_own_format(tmp_path: Path) -> None:
+    """A cell that tells the end of an operation in the versioned format alone counts, whatever the other cell does."""
+    (start,) = steps(("start", 0))
+    end = notification("instance.snapshot.end", T0 + timedelta(seconds=6), instance=INSTANCE, request_id="req-1")
+    messages = [{"deployment": "cell-1", "body": start}, {"deployment": "cell-2", "body": end}]
+
+    assert pairs(tmp_path, messages) == [(".", 6.0)]
+
+
 @pytest.fixture(scope="module")
 def lake(tmp_path_factory: pytest.TempPathFactory) -> sa.Lake:
     """Four snapshots of 1, 2, 4 and 13 s, one of −3 s by disagreeing clocks, one without end; a create of 60 s."""
@@ -194,6 +204,17 @@ def test_summary_of_a_slice_takes_it_from_each_operation_by_end_time(lake: sa.La
     found = sa.timing_summary(lake, limit=2, offset=1)
 
     assert found.select("operation", "count", "min_s", "max_s").rows() == [(OPERATION, 2, 2.0, 4.0)]
+
+
+def test_a_slice_goes_by_the_end(tmp_path: Path) -> None:
+    """Of one that took 10 s from the start, and one of 2 s that began later and ended sooner, the latter is first."""
+    messages = [
+        *steps(("start", 0), ("end", 10), request_id="req-long"),
+        *steps(("start", 5), ("end", 7), request_id="req-short"),
+    ]
+
+    with lake_of(tmp_path, messages) as lake:
+        assert sa.timing_summary(lake, limit=1)["max_s"].to_list() == [2.0]
 
 
 @pytest.mark.parametrize("cut", [0, 1, 11, 24, 43, 44, 100])

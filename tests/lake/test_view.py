@@ -53,8 +53,8 @@ tellings = st.lists(
     st.builds(
         Told,
         event_type=st.sampled_from(list(KINDS)),
-        seconds=st.integers(0, 6),
-        request_id=st.sampled_from(["req-1", "req-2", None]),
+        seconds=st.integers(0, 3),
+        request_id=st.sampled_from(["req-1", None]),
         deployment=st.sampled_from(["cell-1", "cell-2"]),
     ),
     max_size=14,
@@ -117,7 +117,7 @@ def by_text(rows: Iterable[Timing]) -> list[Timing]:
     return sorted(rows, key=repr)
 
 
-@settings(max_examples=30)
+@settings(max_examples=40)
 @given(tellings=tellings)
 def test_pairs_are_those_of_the_rules(tellings: list[Told], tmp_path_factory: pytest.TempPathFactory) -> None:
     """Pairing request by request in plain Python finds the same timings as the view."""
