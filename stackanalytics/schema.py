@@ -116,6 +116,10 @@ FIELDS = _dictionary(
     Field("unfinished", pa.int64(), "starts without an end"),
     Field("name", pa.string(), "name"),
     Field("is_error", pa.bool_(), "came over an error queue or, where no routing key is known, with priority ERROR"),
+    # what billing told about a usage record
+    Field("exists_id", pa.int64(), "id of the exists record"),
+    Field("send_status", pa.int64(), "HTTP status of the system that took the record; 0 where none told"),
+    Field("event_id", pa.string(), "id that the system that took the record gave it"),
 )
 
 

@@ -12,6 +12,7 @@ import pyarrow as pa
 from stackanalytics.errors import InputError, LakeError
 from stackanalytics.lake import delta, lookup, view
 from stackanalytics.lake.state import State
+from stackanalytics.lake.usage_state import UsageState
 from stackanalytics.schema import INFO_FIELDS, NOTIFICATIONS, TABLES, Table, polars_schema
 
 _SETTINGS = (
@@ -32,6 +33,7 @@ class Lake:
         """Open the lake in the folder *path*, at its newest version or at a former ``lake.version``."""
         self.path = Path(path)
         self.state = State(self.path)
+        self.usage_state = UsageState(self.path)
         wanted = dict(version or {})
         self._tables = {
             table.name: delta.open_table(self.path, table, wanted.pop(table.name, None)) for table in TABLES

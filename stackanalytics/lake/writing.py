@@ -19,6 +19,7 @@ from stackanalytics.lake.keys import Flags, Hashes, KeyIndex, Places
 from stackanalytics.lake.lock import exclusive, sync
 from stackanalytics.lake.snapshot import Lake
 from stackanalytics.lake.state import State
+from stackanalytics.lake.usage_state import UsageState
 from stackanalytics.schema import DEAD_LETTERS, NOTIFICATIONS, TABLES, arrow_schema
 
 GIVEN = tuple(name for name in NOTIFICATIONS.fields if name not in ("id", "landed_at", "is_conflict"))
@@ -75,6 +76,7 @@ def create_lake(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     with exclusive(folder):
         State(folder).create()
+        UsageState(folder).create()
         for table in TABLES:
             delta.create(folder, table)
         sync(folder)
