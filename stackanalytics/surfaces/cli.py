@@ -28,7 +28,7 @@ from stackanalytics.landing import Summary
 from stackanalytics.landing import land as land_chunks
 from stackanalytics.sources import files
 from stackanalytics.sources.chunk import Chunk
-from stackanalytics.sources.simulator import CHOICES, Cloud
+from stackanalytics.sources.simulator import BILLING_FAULTS, CHOICES, Cloud
 from stackanalytics.sources.simulator import simulate as simulate_cloud
 
 DEMO_HOURS = 48
@@ -183,6 +183,10 @@ cloud_options = (
     _cloud_option("duplicates", "Share of messages delivered twice.", float),
     _cloud_option("reorder", "Share of messages delivered late.", float),
     _cloud_option("loss", "Share of messages never delivered.", float),
+    *(_cloud_option(name, text, float) for name, text in BILLING_FAULTS.items()),
+    click.option(
+        "--starts-empty", is_flag=True, help="Let the instances grow from nothing, so that all launches are told."
+    ),
     click.option("--clock-skew/--no-clock-skew", default=True, show_default=True, help="Whether clocks disagree."),
 )
 
@@ -193,6 +197,7 @@ cloud_options = (
 @click.option("--count", type=click.IntRange(min=0), help="How many messages at most.")
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="File to write, .gz to compress.")
 @click.option("--truth", type=click.Path(dir_okay=False, path_type=Path), help="File for what really happened.")
+@click.option("--nova", type=click.Path(dir_okay=False, path_type=Path), help="File for nova's table of instances.")
 @_with(*cloud_options)
 def simulate(
     start: datetime,
@@ -200,6 +205,7 @@ def simulate(
     count: int | None,
     out: Path | None,
     truth: Path | None,
+    nova: Path | None,
     **settings: object,
 ) -> None:
     """Simulate a cloud and write its notifications as JSON lines.
@@ -209,8 +215,8 @@ def simulate(
     if hours is None and count is None:
         raise InputError("neither --hours nor --count was given: say how long or how much to simulate")
     cloud = Cloud(start=start, **settings)  # type: ignore[arg-type]  # Cloud checks what it is given
-    with _writing(out) as write, _writing_truth(truth) as tell:
-        for message in simulate_cloud(cloud, hours=hours, count=count, truth=tell):
+    with _writing(out) as write, _writing_records(truth) as tell, _writing_records(nova) as list_instance:
+        for message in simulate_cloud(cloud, hours=hours, count=count, truth=tell, nova=list_instance):
             write(message + b"\n")
 
 
@@ -332,7 +338,7 @@ def _writing(path: Path | None) -> Iterator[Callable[[bytes], object]]:
 
 
 @contextmanager
-def _writing_truth(path: Path | None) -> Iterator[Callable[[dict[str, object]], None] | None]:
+def _writing_records(path: Path | None) -> Iterator[Callable[[dict[str, object]], None] | None]:
     if path is None:
         yield None
         return

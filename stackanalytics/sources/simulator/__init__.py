@@ -3,10 +3,10 @@
 Stories (a build, a resize, an audit) take turns on one clock: ``workload`` begins them; ``builds``,
 ``moves``, ``transitions`` and ``storage`` tell them through an ``Action``, which writes nova's
 ``legacy`` and ``versioned`` payloads and those of the other ``services``; ``usage`` audits;
-``delivery`` wraps, repeats, delays and loses.
+``billing`` makes that go wrong; ``delivery`` wraps, repeats, delays and loses.
 """
 
-from stackanalytics.sources.simulator.cloud import CHOICES, Cloud
+from stackanalytics.sources.simulator.cloud import BILLING_FAULTS, CHOICES, Cloud
 from stackanalytics.sources.simulator.simulation import simulate
 
-__all__ = ["CHOICES", "Cloud", "simulate"]
+__all__ = ["BILLING_FAULTS", "CHOICES", "Cloud", "simulate"]

@@ -4,11 +4,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from stackanalytics.sources.simulator import legacy, services, versioned
+from stackanalytics.sources.simulator.billing import LAUNCHING
 from stackanalytics.sources.simulator.message import Request, user_request
 from stackanalytics.sources.simulator.stamps import SECOND, stamp
 from stackanalytics.sources.simulator.topology import Image, Instance, Publisher, Region, Tenant, Volume
 from stackanalytics.sources.simulator.usage import send_exists
-from stackanalytics.sources.simulator.world import Record, World, launch_record
+from stackanalytics.sources.simulator.world import Record, World, billing_fault, delete_record, launch_record
 
 TOLD_ONCE = {"volume_attach", "volume_detach"}  # of these, legacy nova tells only that it was done
 WITHOUT_CONTEXT = {"image_upload", "image_delete"}  # glance does not say which request it was
@@ -32,12 +33,12 @@ PLAIN = Detail()
 
 @dataclass(slots=True)
 class Timing:
-    """When an operation started and ended, as the notifications say."""
+    """When an operation started and ended, as the notifications say; a hidden launch may leave the end alone."""
 
     exchange: str
     name: str
-    started_by: Publisher
-    started_at: int
+    started_by: Publisher | None = None
+    started_at: int | None = None
     ended_by: Publisher | None = None
     ended_at: int | None = None
 
@@ -46,9 +47,9 @@ class Timing:
         return {
             "exchange": self.exchange,
             "name": self.name,
-            "started_at": stamp(self.started_at),
+            "started_at": _text(self.started_at),
             "ended_at": _text(self.ended_at),
-            "start_host": self.started_by.host,
+            "start_host": None if self.started_by is None else self.started_by.host,
             "end_host": None if self.ended_by is None else self.ended_by.host,
         }
 
@@ -85,6 +86,7 @@ class Action:
         self.is_timed_out = False
         self._instance = instance
         self._service_request: Request | None = None
+        self._hides_launch: bool | None = None
         self._first: int | None = None
         self._last: int | None = None
         self._timings: list[Timing] = []
@@ -198,7 +200,9 @@ class Action:
         at = self._clock(publisher)
         is_told_once = action in TOLD_ONCE and world.speaks_legacy
         name = legacy.operation(action)
-        if not is_told_once:
+        told = len(world.outbox)
+        is_hidden = self._hides(action, phase)
+        if not is_told_once and not is_hidden:
             self._time("nova", name, phase, at, publisher)
         if world.speaks_legacy and not (is_told_once and phase == "start"):
             event = name if is_told_once else f"{name}.{phase}"
@@ -207,6 +211,18 @@ class Action:
         if world.speaks_versioned:
             payload = versioned.instance_payload(detail.name, detail.version, instance, self.request, detail.versioned)
             world.send_versioned(publisher, f"instance.{action}.{phase}", payload, at, self.request, priority)
+        if is_hidden:
+            del world.outbox[told:]
+
+    def _hides(self, action: str, phase: str) -> bool:
+        """Tell whether a notification is left out because it would tell of a hidden launch or delete."""
+        if action == "delete" and phase == "end":
+            return self.instance.is_delete_hidden
+        if action not in LAUNCHING or phase == "error":
+            return False
+        if self._hides_launch is None:
+            self._hides_launch = self.world.billing.hides_launch()
+        return self._hides_launch or (phase == "start" and self.instance.is_launch_hidden)
 
     def _host(self) -> Publisher:
         host = self.instance.host
@@ -253,6 +269,8 @@ class Action:
     def relaunch(self) -> None:
         """Let the instance be launched now, by the clock of its host."""
         self.instance.launched_at = self._host().clock(self.world.now)
+        self.instance.is_launch_hidden = bool(self._hides_launch)
+        self.instance.doubt = "unshelved" if self.operation == "unshelve" else None
 
     def launched(self) -> None:
         """Keep the launch; from now on the database gives its time in whole seconds."""
@@ -260,6 +278,17 @@ class Action:
         assert instance.launched_at is not None
         self.world.truth(launch_record(instance, self.request.id, self.operation))
         instance.launched_at -= instance.launched_at % SECOND
+        if instance.is_launch_hidden:
+            self.world.truth(billing_fault("missing_launch", instance, self.request.id))
+
+    def deleted(self) -> None:
+        """Keep the delete of an instance that was launched."""
+        instance = self.instance
+        if instance.launched_at is None:
+            return
+        self.world.truth(delete_record(instance, self.request.id))
+        if instance.is_delete_hidden:
+            self.world.truth(billing_fault("missing_delete", instance, self.request.id))
 
     def finish(self, outcome: str = "success", code: int | None = None) -> None:
         """Keep how it went, and leave the instance to others."""
@@ -297,7 +326,10 @@ class Action:
         if phase == "start":
             self._timings.append(Timing(exchange, name, publisher, at))
         elif phase == "end":
-            opened = next(timing for timing in reversed(self._timings) if timing.name == name)
+            opened = next((timing for timing in reversed(self._timings) if timing.name == name), None)
+            if opened is None:
+                opened = Timing(exchange, name)
+                self._timings.append(opened)
             opened.ended_at, opened.ended_by = at, publisher
 
 

@@ -2,7 +2,7 @@
 
 from stackanalytics.sources.simulator import legacy, services, versioned
 from stackanalytics.sources.simulator.action import Action, Detail
-from stackanalytics.sources.simulator.stamps import SECOND, stamp
+from stackanalytics.sources.simulator.stamps import SECOND
 from stackanalytics.sources.simulator.storage import attach_volume, build_volume
 from stackanalytics.sources.simulator.transitions import go_wrong
 from stackanalytics.sources.simulator.world import Story
@@ -183,7 +183,7 @@ def delete(act: Action) -> Story:
     act.change(None, "deleted")
     yield 0.05
     act.end("delete")
-    _deleted(act)
+    act.deleted()
     act.finish()
 
 
@@ -216,28 +216,10 @@ def _end_of_life(act: Action) -> None:
     publisher = act.region.api if host is None else host.publisher
     instance.terminated_at = publisher.clock(act.world.now)
     instance.deleted_at = instance.terminated_at - instance.terminated_at % SECOND
+    instance.is_delete_hidden = instance.launched_at is not None and act.world.billing.hides_delete()
     if instance.slot >= 0:
         act.world.forget(instance)
     if host is not None:
         host.instances.pop(instance, None)
         if act.world.cloud.exists != "none" and instance.launched_at is not None:
             host.departed.append(instance)
-
-
-def _deleted(act: Action) -> None:
-    instance = act.instance
-    assert instance.terminated_at is not None
-    assert instance.deleted_at is not None
-    if instance.launched_at is not None:
-        act.world.truth(
-            {
-                "kind": "delete",
-                "instance": instance.id,
-                "deployment": instance.cell.deployment,
-                "tenant": instance.tenant.id,
-                "request_id": act.request.id,
-                "launched_at": stamp(instance.launched_at),
-                "terminated_at": stamp(instance.terminated_at),
-                "deleted_at": stamp(instance.deleted_at),
-            }
-        )

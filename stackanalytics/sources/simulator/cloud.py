@@ -29,6 +29,17 @@ ANY = (lambda value: _is_whole(value) and value >= 0, "a whole number of at leas
 AMOUNT = (lambda value: _is_number(value) and value >= 0, "a number of at least 0")
 SHARE = (lambda value: _is_number(value) and 0 <= value < 1, "a share of at least 0 and below 1")
 
+BILLING_FAULTS: Mapping[str, str] = {
+    "wrong_flavor": "Share of usage records with another flavor.",
+    "wrong_tenant": "Share of usage records with another tenant.",
+    "wrong_launched_at": "Share of usage records with a launch that is a second off.",
+    "null_metadata": "Share of usage records that lack one of os_architecture, os_distro, os_version, rax_options.",
+    "false_alive": "Share of usage records of deleted instances that say they live.",
+    "missing_exists": "Share of usage records never sent.",
+    "missing_launch": "Share of launches of which no notification tells.",
+    "missing_delete": "Share of deletes of which no notification tells.",
+}
+
 NUMBERS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     "seed": WHOLE,
     "regions": SOME,
@@ -41,6 +52,7 @@ NUMBERS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     "duplicates": SHARE,
     "reorder": SHARE,
     "loss": SHARE,
+    **dict.fromkeys(BILLING_FAULTS, SHARE),
 }
 
 
@@ -62,6 +74,8 @@ class Cloud:
         Number of projects, and of public images.
     instances
         Standing population at the start; creates and deletes keep the number around it.
+    starts_empty
+        Whether the population grows from nothing instead, so that every launch is told.
     operations_per_hour
         Mean rate of what users ask for [1/h]; it follows the day and the week.
     exists
@@ -75,6 +89,13 @@ class Cloud:
         Share of the messages that are delivered twice, late, or never.
     clock_skew
         Whether the publishers' clocks disagree.
+    wrong_flavor, wrong_tenant, wrong_launched_at, null_metadata, false_alive, missing_exists
+        Share of the usage records (:attr:`exists`) that are wrong in one way: another flavor, another
+        tenant, a launch that is a second off, one of ``os_architecture``, ``os_distro``, ``os_version``
+        and ``rax_options`` lacking (legacy format only), alive though deleted in the period (a share of
+        those that were), or never sent.
+    missing_launch, missing_delete
+        Share of the launches and of the deletes of which no notification tells.
 
     Raises
     ------
@@ -98,6 +119,15 @@ class Cloud:
     reorder: float = 0.0
     loss: float = 0.0
     clock_skew: bool = True
+    starts_empty: bool = False
+    wrong_flavor: float = 0.0
+    wrong_tenant: float = 0.0
+    wrong_launched_at: float = 0.0
+    null_metadata: float = 0.0
+    false_alive: float = 0.0
+    missing_exists: float = 0.0
+    missing_launch: float = 0.0
+    missing_delete: float = 0.0
 
     def __post_init__(self) -> None:
         """Refuse what cannot be simulated."""

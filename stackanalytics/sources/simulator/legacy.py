@@ -3,7 +3,7 @@
 from functools import cache
 
 from stackanalytics.sources.simulator.stamps import iso, offset, stamp
-from stackanalytics.sources.simulator.topology import Flavor, Image, Instance
+from stackanalytics.sources.simulator.topology import ARCHITECTURE, Flavor, Image, Instance
 
 EVENTS = {
     "resize_prep": "resize.prep",
@@ -55,7 +55,7 @@ def image_meta(image: Image) -> str:
         f'{{"base_image_ref":"{image.id}","container_format":"bare","disk_format":"qcow2",'
         f'"min_disk":"{image.min_disk}","min_ram":"0","image_type":"{image.kind}",'
         f'"os_type":"{system.os_type}","os_distro":"{system.distro}","os_version":"{system.version}",'
-        f'"org.openstack__1__architecture":"x64","org.openstack__1__os_distro":"{system.reverse_domain}",'
+        f'"org.openstack__1__architecture":"{ARCHITECTURE}","org.openstack__1__os_distro":"{system.reverse_domain}",'
         f'"org.openstack__1__os_version":"{system.version}","com.rackspace__1__options":"{system.rax_options}"}}'
     )
     return image.meta

@@ -40,6 +40,7 @@ def resize(act: Action, flavor: Flavor) -> Story:
     yield 0.2
     act.world.place(instance, target)
     instance.flavor = flavor
+    instance.doubt = "resizing"
     act.change("resize_finish")
     yield 0.1
     act.start("resize_finish")

@@ -10,7 +10,7 @@ from stackanalytics.sources.simulator.delivery import Delivery
 from stackanalytics.sources.simulator.stamps import HOUR
 from stackanalytics.sources.simulator.usage import audit_host, audit_images
 from stackanalytics.sources.simulator.workload import arrivals, maintenance
-from stackanalytics.sources.simulator.world import Record, World
+from stackanalytics.sources.simulator.world import Record, World, nova_record
 from stackanalytics.times import unix_us
 
 ENDLESS = sys.maxsize
@@ -22,6 +22,7 @@ def simulate(
     hours: float | None = None,
     count: int | None = None,
     truth: Callable[[Record], None] | None = None,
+    nova: Callable[[Record], None] | None = None,
 ) -> Iterator[bytes]:
     """Yield the notifications of a simulated cloud in the order in which they are delivered.
 
@@ -35,6 +36,10 @@ def simulate(
         Number of messages after which it ends, if that is sooner; without both it does not end.
     truth
         Called with a record for everything that happened, see the notes.
+    nova
+        Called at the end with what nova's own database says of each instance that ever was:
+        ``instance``, ``tenant``, ``instance_type_id``, ``instance_flavor_id``, ``launched_at``,
+        ``deleted_at``, ``is_deleted``, ``os_architecture``, ``os_distro``, ``os_version``, ``rax_options``.
 
     Yields
     ------
@@ -58,11 +63,19 @@ def simulate(
         notifications, under their legacy names.
     ``launch``, ``delete``
         An instance came to life, as it does again when it is rebuilt, resized or rescued; or it was deleted.
-        ``before_start`` marks the standing population, whose launches are in no notification.
+        ``before_start`` marks the standing population, whose launches are in no notification;
+        ``is_told`` is false of these and of what a billing fault hid.
     ``exists``, ``image_exists``
-        A usage record of an instance, or of an image.
+        A usage record of an instance, or of an image, as it was told. Its ``fault`` is what will be found
+        wrong with it, injected by the settings. Its ``doubt`` says why nova's notifications cannot confirm
+        it without any fault: the launch was ``before_start``; the instance was ``unshelved``, which nova
+        announces with no launch; it is ``resizing``, with the new flavor but still the old launch. Clocks
+        that disagree and messages that get lost cause doubts that are not marked.
     ``image``, ``image_delete``
         An image became active; it was deleted.
+    ``billing_fault``
+        Something that is billed was told wrong or not at all. ``fault`` names it as the settings do;
+        instance, request, message and times are the true ones; ``field`` is ``told`` so, and ``true`` so.
     ``fault``
         A message was ``lost``, ``reordered``, ``redelivered`` or ``republished``.
 
@@ -77,13 +90,19 @@ def simulate(
     for name, given in (("hours", hours), ("count", count)):
         if given is not None and not given >= 0:
             raise InputError(f"{name} is {given!r}; it must be at least 0")
-    return _run(cloud, hours, count, truth or _ignore)
+    return _run(cloud, hours, count, truth or _ignore, nova)
 
 
-def _run(cloud: Cloud, hours: float | None, count: int | None, truth: Callable[[Record], None]) -> Iterator[bytes]:
+def _run(
+    cloud: Cloud,
+    hours: float | None,
+    count: int | None,
+    truth: Callable[[Record], None],
+    nova: Callable[[Record], None] | None,
+) -> Iterator[bytes]:
     until = ENDLESS if hours is None else unix_us(cloud.start) + round(hours * HOUR)
     left = ENDLESS if count is None else count
-    world, delivery = World(cloud, truth), Delivery(cloud, truth)
+    world, delivery = World(cloud, truth, keeps_all=nova is not None), Delivery(cloud, truth)
     _open(world)
     while world.next_at < until and delivery.waiting < left:
         world.step()
@@ -94,6 +113,9 @@ def _run(cloud: Cloud, hours: float | None, count: int | None, truth: Callable[[
     yield from islice(delivery.flush(), left)
     for action in world.under_way:
         action.record("running")
+    if nova is not None:
+        for instance in world.known or ():
+            nova(nova_record(instance))
 
 
 def _open(world: World) -> None:

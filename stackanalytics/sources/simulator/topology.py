@@ -171,6 +171,9 @@ class Instance:
     deleted_at: int | None = None
     is_busy: bool = True
     audited_until: int = 0
+    doubt: str | None = None
+    is_launch_hidden: bool = False
+    is_delete_hidden: bool = False
     slot: int = -1
     volumes: list[Volume] = field(default_factory=list)
 
@@ -192,6 +195,8 @@ FLAVORS = (
     Flavor(12, "b2b6f4a1-90aa-4b62-a5d3-57d85f1d4c02", "r2.memory", 8, 65536, 50, 0),
     Flavor(15, "0e8c1d57-7a3c-4f0a-8a1e-f0f1e7b6ad03", "s1.storage", 8, 16384, 50, 500),
 )
+
+ARCHITECTURE = "x64"
 
 SYSTEMS = (
     System("linux", "ubuntu", "org.ubuntu", "22.04", "0"),

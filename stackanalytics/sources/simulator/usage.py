@@ -1,23 +1,48 @@
 """Usage records: what existed in an audit period."""
 
 from stackanalytics.sources.simulator import legacy, services, versioned
+from stackanalytics.sources.simulator.billing import fault_of
 from stackanalytics.sources.simulator.message import Request, periodic_request
 from stackanalytics.sources.simulator.stamps import SECOND, stamp
 from stackanalytics.sources.simulator.topology import Host, Image, Instance, Region
-from stackanalytics.sources.simulator.world import Story, World
+from stackanalytics.sources.simulator.world import Record, Story, World, billing_fault
 
 JITTER = 60.0
 IMAGE_DELAY = 120.0
 
 
 def send_exists(world: World, instance: Instance, request: Request, beginning: int, ending: int) -> None:
-    """Tell that an instance existed in a period."""
-    host = instance.host
-    assert host is not None
-    assert instance.launched_at is not None
-    publisher = host.publisher
-    at = publisher.clock(world.now)
+    """Tell that an instance existed in a period; the truth says what was told, and what is wrong with it."""
+    spoilt = world.billing.spoil(instance, ending)
+    told = instance if spoilt is None else spoilt.instance
     bandwidth = _bandwidth(world) if instance.cell.is_old else None
+    sent_before = len(world.outbox)
+    message_id = _send(world, told, request, beginning, ending, bandwidth)
+    if spoilt is not None:
+        times = {"audit_period_beginning": stamp(beginning), "audit_period_ending": stamp(ending)}
+        wrong = {"field": spoilt.field, "told": spoilt.told, "true": spoilt.true}
+        world.truth(billing_fault(spoilt.fault, instance, request.id, message_id, **times, **wrong))
+        if spoilt.fault == "missing_exists":
+            del world.outbox[sent_before:]
+            return
+    fault = fault_of(instance) if spoilt is None else spoilt.fault
+    sent = bandwidth[1] if bandwidth is not None and world.speaks_legacy else None
+    world.truth(_exists(told, request, message_id, beginning, ending, sent, fault))
+
+
+def _send(
+    world: World,
+    instance: Instance,
+    request: Request,
+    beginning: int,
+    ending: int,
+    bandwidth: tuple[int, int] | None,
+) -> str:
+    """Send the record in every format, and return the id of its first message."""
+    assert instance.host is not None
+    publisher = instance.host.publisher
+    at = publisher.clock(world.now)
+    first = len(world.outbox)
     if world.speaks_legacy:
         payload = legacy.instance_payload(instance, legacy.audit(beginning, ending, bandwidth))
         world.send(publisher, "compute.instance.exists", payload, at, request)
@@ -25,22 +50,37 @@ def send_exists(world: World, instance: Instance, request: Request, beginning: i
         extra = versioned.audit(beginning, ending)
         payload = versioned.instance_payload("InstanceExistsPayload", "2.1", instance, request, extra)
         world.send_versioned(publisher, "instance.exists", payload, at, request)
-    world.truth(
-        {
-            "kind": "exists",
-            "instance": instance.id,
-            "deployment": instance.cell.deployment,
-            "tenant": instance.tenant.id,
-            "request_id": request.id,
-            "is_periodic": request.is_periodic,
-            "audit_period_beginning": stamp(beginning),
-            "audit_period_ending": stamp(ending),
-            "launched_at": stamp(instance.launched_at),
-            "deleted_at": None if instance.deleted_at is None else stamp(instance.deleted_at),
-            "instance_flavor_id": instance.flavor.flavorid,
-            "bandwidth_public_out": bandwidth[1] if bandwidth is not None and world.speaks_legacy else None,
-        }
-    )
+    return world.outbox[first].message_id
+
+
+def _exists(
+    instance: Instance,
+    request: Request,
+    message_id: str,
+    beginning: int,
+    ending: int,
+    sent: int | None,
+    fault: str | None,
+) -> Record:
+    assert instance.launched_at is not None
+    return {
+        "kind": "exists",
+        "instance": instance.id,
+        "deployment": instance.cell.deployment,
+        "tenant": instance.tenant.id,
+        "request_id": request.id,
+        "message_id": message_id,
+        "is_periodic": request.is_periodic,
+        "audit_period_beginning": stamp(beginning),
+        "audit_period_ending": stamp(ending),
+        "launched_at": stamp(instance.launched_at),
+        "deleted_at": None if instance.deleted_at is None else stamp(instance.deleted_at),
+        "instance_type_id": str(instance.flavor.id),
+        "instance_flavor_id": instance.flavor.flavorid,
+        "bandwidth_public_out": sent,
+        "fault": fault,
+        "doubt": instance.doubt,
+    }
 
 
 def _bandwidth(world: World) -> tuple[int, int]:
@@ -106,7 +146,7 @@ def _images_by_owner(world: World, region: Region, beginning: int, ending: int) 
     return by_owner
 
 
-def _image_exists(image: Image, beginning: int, ending: int) -> dict[str, object]:
+def _image_exists(image: Image, beginning: int, ending: int) -> Record:
     return {
         "kind": "image_exists",
         "image": image.id,
@@ -117,4 +157,5 @@ def _image_exists(image: Image, beginning: int, ending: int) -> dict[str, object
         "audit_period_ending": stamp(ending),
         "created_at": stamp(image.created_at),
         "deleted_at": None if image.deleted_at is None else stamp(image.deleted_at),
+        "doubt": "before_start" if image.is_public else None,
     }

@@ -4,11 +4,13 @@ from collections.abc import Callable, Iterator
 from heapq import heappop, heappush, heapreplace
 from typing import Protocol
 
+from stackanalytics.sources.simulator.billing import Billing
 from stackanalytics.sources.simulator.chance import Chance, Weighted
 from stackanalytics.sources.simulator.cloud import Cloud
 from stackanalytics.sources.simulator.message import Letter, Request, Scribe
 from stackanalytics.sources.simulator.stamps import DAY, HOUR, SECOND, stamp
 from stackanalytics.sources.simulator.topology import (
+    ARCHITECTURE,
     FLAVORS,
     Cell,
     Flavor,
@@ -47,7 +49,7 @@ class World:
     A story tells at most one event a step, so that notifications and truth agree wherever it stops.
     """
 
-    def __init__(self, cloud: Cloud, truth: Callable[[Record], None]) -> None:
+    def __init__(self, cloud: Cloud, truth: Callable[[Record], None], *, keeps_all: bool = False) -> None:
         self.cloud = cloud
         self.truth = truth
         self.now = unix_us(cloud.start)
@@ -63,7 +65,9 @@ class World:
         self.tenants: list[Tenant] = build_tenants(cloud, self.chance)
         self.images: list[Image] = build_images(cloud, self.chance, self.regions, self.services.id, self.now)
         self.live: list[Instance] = []
+        self.known: list[Instance] | None = [] if keeps_all else None
         self.outbox: list[Letter] = []
+        self.billing = Billing(cloud)
 
         self._tenants = Weighted.zipf(self.chance, self.tenants)
         self._images = Weighted.zipf(self.chance, self.images)
@@ -174,7 +178,7 @@ class World:
         chance = self.chance
         number = self.next_number()
         hostname = f"{tenant.users[0][:4]}-{image.system.distro}-{number}"
-        return Instance(
+        instance = Instance(
             id=chance.uuid(),
             number=number,
             name=hostname,
@@ -191,6 +195,9 @@ class World:
             mac=f"fa:16:3e:{number >> 16 & 255:02x}:{number >> 8 & 255:02x}:{number & 255:02x}",
             address=f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}",
         )
+        if self.known is not None:
+            self.known.append(instance)
+        return instance
 
     def next_number(self) -> int:
         """Return a number that nothing else has."""
@@ -261,7 +268,7 @@ class World:
     def _populate(self) -> None:
         for image in self.images:
             self.truth(image_record(image, before_start=True))
-        for _ in range(self.cloud.instances):
+        for _ in range(0 if self.cloud.starts_empty else self.cloud.instances):
             self._standing_instance()
 
     def _standing_instance(self) -> None:
@@ -274,6 +281,7 @@ class World:
         instance.launched_at = min(instance.launched_at, self.now - self.now % SECOND - SECOND)
         instance.state = "stopped" if self.chance.happens(0.04) else "active"
         instance.is_busy = False
+        instance.doubt = "before_start"
         self.place(instance, self.host(cell))
         self.settle(instance)
         self.truth(launch_record(instance, None, "create", before_start=True))
@@ -298,10 +306,70 @@ def launch_record(instance: Instance, request_id: str | None, operation: str, *,
         "vcpus": flavor.vcpus,
         "root_gb": flavor.root_gb,
         "ephemeral_gb": flavor.ephemeral_gb,
+        "os_architecture": ARCHITECTURE,
         "os_distro": system.reverse_domain,
         "os_version": system.version,
         "rax_options": system.rax_options,
         "before_start": before_start,
+        "is_told": not before_start and not instance.is_launch_hidden,
+    }
+
+
+def delete_record(instance: Instance, request_id: str) -> Record:
+    """Say that an instance was deleted."""
+    assert instance.launched_at is not None
+    assert instance.terminated_at is not None
+    assert instance.deleted_at is not None
+    return {
+        "kind": "delete",
+        "instance": instance.id,
+        "deployment": instance.cell.deployment,
+        "tenant": instance.tenant.id,
+        "request_id": request_id,
+        "launched_at": stamp(instance.launched_at),
+        "terminated_at": stamp(instance.terminated_at),
+        "deleted_at": stamp(instance.deleted_at),
+        "is_told": not instance.is_delete_hidden,
+    }
+
+
+def billing_fault(
+    fault: str, instance: Instance, request_id: str, message_id: str | None = None, **details: object
+) -> Record:
+    """Say that something that is billed was told wrong, or not at all; the times are the true ones."""
+    assert instance.launched_at is not None
+    return {
+        "kind": "billing_fault",
+        "fault": fault,
+        "instance": instance.id,
+        "deployment": instance.cell.deployment,
+        "request_id": request_id,
+        "message_id": message_id,
+        "launched_at": stamp(instance.launched_at),
+        "deleted_at": None if instance.deleted_at is None else stamp(instance.deleted_at),
+        "audit_period_beginning": None,
+        "audit_period_ending": None,
+        "field": None,
+        "told": None,
+        "true": None,
+    } | details
+
+
+def nova_record(instance: Instance) -> Record:
+    """Write the row that nova's database has of an instance."""
+    flavor, system = instance.flavor, instance.image.system
+    return {
+        "instance": instance.id,
+        "tenant": instance.tenant.id,
+        "instance_type_id": str(flavor.id),
+        "instance_flavor_id": flavor.flavorid,
+        "launched_at": None if instance.launched_at is None else stamp(instance.launched_at),
+        "deleted_at": None if instance.deleted_at is None else stamp(instance.deleted_at),
+        "is_deleted": instance.deleted_at is not None,
+        "os_architecture": ARCHITECTURE,
+        "os_distro": system.reverse_domain,
+        "os_version": system.version,
+        "rax_options": system.rax_options,
     }
 
 
