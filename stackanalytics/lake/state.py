@@ -1,6 +1,7 @@
 """Small mutable state in SQLite: the deployments and the registry of reports."""
 
 import sqlite3
+import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -139,6 +140,10 @@ class State:
         with self._connection() as connection:
             return [_report(row) for row in connection.execute(_REPORTS, conditions)]
 
+    def watch(self) -> "StateVersion":
+        """Return what tells whether the state, of any kind, was changed."""
+        return StateVersion(self._path)
+
     def rows(self, query: str, parameters: Iterable[object] = ()) -> list[tuple[Any, ...]]:
         """Return the rows of a reading query."""
         with self._connection() as connection:
@@ -153,6 +158,29 @@ class State:
                 yield connection
         finally:
             connection.close()
+
+
+class StateVersion:
+    """A number that is another one once somebody, in whichever process, has changed the state of a lake.
+
+    It is called for the number, which means nothing by itself: one object's numbers can be compared
+    with each other only. From any thread, without waiting for those who write.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Watch the database at *path*."""
+        self._lock = threading.Lock()
+        self._connection = sqlite3.connect(path, check_same_thread=False)
+
+    def __call__(self) -> int:
+        """Return the number."""
+        with self._lock:
+            return int(self._connection.execute("pragma data_version").fetchone()[0])
+
+    def close(self) -> None:
+        """Watch it no longer."""
+        with self._lock:
+            self._connection.close()
 
 
 def _report(row: tuple[int, str, int, int, int, int, str, str, str]) -> StoredReport:

@@ -16,7 +16,7 @@ from stackanalytics.surfaces.encoding import json_text
 from stackanalytics.surfaces.route import Request, Route
 
 Question: TypeAlias = Hashable
-State: TypeAlias = tuple[Hashable, datetime | None]
+State: TypeAlias = tuple[Hashable, datetime | None, int | None]
 
 WORKERS = 8
 KEPT_ANSWERS = 4096
@@ -29,15 +29,17 @@ class Answers:
     """The answers of one lake's routes. To be used on one event loop.
 
     An answer depends on what was asked, the version of the lake, and, where a route says so, the
-    present second. While these stay the same it is found once, however many ask for it, at the
-    same time or later. When they change, one that was found less than a second ago is still given
-    while the next is being found, so that those who poll never wait for each other's queries.
-    What is kept is bounded: the least recently used goes first.
+    present second or the lake's state. While these stay the same it is found once, however many
+    ask for it, at the same time or later. When they change, one that was found less than a second
+    ago is still given while the next is being found, so that those who poll never wait for each
+    other's queries; but who asks for state gets what was written before. What is kept is bounded:
+    the least recently used goes first.
     """
 
     def __init__(self, current: CurrentLake) -> None:
         """Answer from the newest version of a lake."""
         self._current = current
+        self._state_version = current().state.watch()
         self._workers = ThreadPoolExecutor(WORKERS, thread_name_prefix="answer")
         self._pending: dict[tuple[Question, State], asyncio.Future[bytes]] = {}
         self._shelf = _Shelf()
@@ -48,7 +50,11 @@ class Answers:
         if route.method != "GET":
             return await self._write(route, lake, request, now)
         question = _question(route, request)
-        state = tuple(lake.version.items()), now if route.is_timely else None
+        state = (
+            tuple(lake.version.items()),
+            now if route.is_timely else None,
+            self._state_version() if route.is_stateful else None,
+        )
         kept = self._shelf.get(question)
         if kept is not None and kept.state == state:
             return kept.answer
@@ -58,16 +64,19 @@ class Answers:
             self._pending[question, state] = pending
             asked_s = time.monotonic()
             pending.add_done_callback(lambda found: self._put(question, state, asked_s, found))
-        return kept.answer if kept is not None and kept.is_recent() else await pending
+        may_bridge = kept is not None and kept.is_recent() and not route.is_stateful
+        return kept.answer if kept is not None and may_bridge else await pending
 
     async def close(self) -> None:
         """Wait until everything that was asked is answered."""
         await asyncio.to_thread(self._workers.shutdown)
+        self._state_version.close()
 
     async def _write(self, route: Route, lake: Lake, request: Request, now: datetime) -> bytes:
         answer = await self._ask(route, lake, request, now)
         await asyncio.get_running_loop().run_in_executor(self._workers, self._current.look)
-        self._shelf.clear()
+        if self._current().version != lake.version:
+            self._shelf.clear()
         return answer
 
     def _ask(self, route: Route, lake: Lake, request: Request, now: datetime) -> asyncio.Future[bytes]:
@@ -134,4 +143,5 @@ def _question(route: Route, request: Request) -> Question:
 
 
 def _answer(route: Route, lake: Lake, request: Request, now: datetime) -> bytes:
-    return json_text(route.answer(lake, request, now))
+    answer = route.answer(lake, request, now)
+    return b"" if answer is None else json_text(answer)

@@ -103,7 +103,7 @@ class RouteHandler(JsonHandler):
             self.set_header("Allow", possible)
             self.refuse(HTTPStatus.METHOD_NOT_ALLOWED, f"{method} is not possible here, but {possible}")
         elif route.method != "GET" and not self._allow_writes:
-            self.refuse(HTTPStatus.FORBIDDEN, "this server only reads: it was started without --allow-writes")
+            self.refuse(HTTPStatus.FORBIDDEN, "this server only reads: start it with --allow-writes to have it write")
         else:
             await self._answer(route, parts)
 

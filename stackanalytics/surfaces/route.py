@@ -39,8 +39,9 @@ class Route:
 
     ``path`` is written as people read it, ``/stacky/show/<event_id>/``; it is served with and
     without its last slash. ``answer`` is given the lake, the request and the present second,
-    and returns a JSON-able value. Where that depends on the present second or on anything but
-    the lake's tables, ``is_timely`` is true. A method other than GET writes.
+    and returns a JSON-able value, None for nothing. Where that depends on the present second,
+    ``is_timely`` is true; where it depends on the lake's state beside its tables,
+    ``is_stateful`` is. A method other than GET writes.
     """
 
     path: str
@@ -48,6 +49,7 @@ class Route:
     about: str
     method: str = "GET"
     is_timely: bool = False
+    is_stateful: bool = False
 
     @property
     def pattern(self) -> str:

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from stackanalytics import times
 from stackanalytics.errors import InputError
 from stackanalytics.lake import Lake
+from stackanalytics.lake.usage_state import UsageState
 from stackanalytics.surfaces import answers
 from stackanalytics.surfaces.answers import Answers
 from stackanalytics.surfaces.current import CurrentLake
@@ -23,11 +25,13 @@ TWO = Request({}, (("a", "2"),))
 class Counter:
     """A route that tells how often it was asked, and may take its time."""
 
-    def __init__(self, path: str = "/count/", *, is_timely: bool = False, seconds: float = 0) -> None:
+    def __init__(
+        self, path: str = "/count/", *, is_timely: bool = False, is_stateful: bool = False, seconds: float = 0
+    ) -> None:
         self.asked = 0
         self.seconds = seconds
         self.threads: set[str] = set()
-        self.route = Route(path, self.answer, "Counts.", is_timely=is_timely)
+        self.route = Route(path, self.answer, "Counts.", is_timely=is_timely, is_stateful=is_stateful)
 
     def answer(self, lake: Lake, request: Request, now: datetime) -> object:
         self.asked += 1
@@ -117,6 +121,33 @@ def test_timely_answers_last_for_their_second(current: CurrentLake) -> None:
 
     asyncio.run(ask())
     assert (timely.asked, timeless.asked) == (2, 1)
+
+
+def test_answers_of_state_last_until_it_changes(current: CurrentLake, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An answer that depends on the state is found anew once it was changed, even a moment ago, another is not."""
+    monkeypatch.setattr(answers, "OVERLAP_S", 60.0)
+    stateful, stateless = Counter("/state/", is_stateful=True), Counter()
+
+    async def ask() -> list[bytes]:
+        found, given = Answers(current), []
+        for place in range(6):
+            if place % 2 == 0:
+                # by another connection, as any process would
+                UsageState(current().path).repair("nova", {place: None}, at=times.now())
+            given.append(await found.find(stateful.route, ONE))
+            await found.find(stateless.route, ONE)
+        await found.close()
+        return given
+
+    assert asyncio.run(ask()) == [b"1", b"1", b"2", b"2", b"3", b"3"]
+    assert stateless.asked == 1
+
+
+def test_an_answer_may_be_nothing(current: CurrentLake) -> None:
+    """A route that returns None has no body."""
+    route = Route("/nothing/", lambda lake, request, now: None, "Says nothing.", "PUT")
+
+    assert asyncio.run(Answers(current).find(route, ONE)) == b""
 
 
 def test_an_answer_of_a_moment_ago_bridges_the_next(current: CurrentLake, monkeypatch: pytest.MonkeyPatch) -> None:
