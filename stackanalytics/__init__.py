@@ -9,6 +9,7 @@ from stackanalytics.analytics.timing import (
     timings,
     unfinished_operations,
 )
+from stackanalytics.analytics.usage import deletes, exists, image_deletes, image_exists, images, launches
 from stackanalytics.errors import DataError, InputError, LakeError, NotFoundError, StackanalyticsError
 from stackanalytics.lake import Lake, open_lake
 
@@ -19,11 +20,17 @@ __all__ = [
     "LakeError",
     "NotFoundError",
     "StackanalyticsError",
+    "deletes",
     "deployments",
     "event",
     "event_types",
     "events",
+    "exists",
     "hosts",
+    "image_deletes",
+    "image_exists",
+    "images",
+    "launches",
     "open_lake",
     "request_kpis",
     "slowest_timings",

@@ -44,7 +44,7 @@ FIELDS = _dictionary(
     Field("routing_key", pa.string(), "topic and priority, such as notifications.info"),
     Field("priority", pa.string(), "priority in upper case: INFO, ERROR …"),
     Field("publisher_id", pa.string(), "sender as given"),
-    Field("service", pa.string(), "the sender before its first . or :"),
+    Field("service", pa.string(), "the sender before its first . or :; of a verification nova or glance"),
     Field("host", pa.string(), "the sender after its first . or :"),
     # who and what
     Field("tenant", pa.string(), "project that owns the thing, else the project of the caller"),
@@ -94,6 +94,21 @@ FIELDS = _dictionary(
     Field("bytes", pa.int64(), "size of its data files", "B"),
     Field("first_date", pa.date32(), "first day (UTC) that it has rows of"),
     Field("last_date", pa.date32(), "last day (UTC) that it has rows of"),
+    # a usage record and what became of it
+    Field("image", pa.string(), "uuid of the glance image it is about"),
+    Field("notification_id", pa.int64(), "id of the notification that it is part of"),
+    Field("received_at", INSTANT, "when the service made the notification that it came with"),
+    Field("sequence", pa.int64(), "number of the result, growing: of one record the highest counts"),
+    Field("exists_id", pa.int64(), "id of the exists record that was verified"),
+    Field("verdict", pa.string(), "verified, reconciled or failed"),
+    Field("reason_kind", pa.string(), "why it failed: not_found, ambiguous, mismatch, null_field …"),
+    Field("reason_field", pa.string(), "field that it failed at, or fields that were searched by"),
+    Field("reason_exists_value", pa.string(), "what the exists record has there"),
+    Field("reason_other_value", pa.string(), "what the other record has there"),
+    Field("reason_entity", pa.string(), "kind of the other record, by its StackTach name: InstanceUsage …"),
+    Field("verified_at", INSTANT, "when it was verified"),
+    Field("source", pa.string(), "who said so"),
+    Field("reconciled_at", INSTANT, "when it was reconciled"),
     # answers
     Field("timing_state", pa.string(), "'.' start and end known, 'S' only the start, 'E' only the end"),
     Field("started_at", INSTANT, "when it started"),
@@ -153,4 +168,19 @@ INFO_FIELDS = ("table", "version", "rows", "files", "bytes", "first_date", "last
 
 NOTIFICATIONS = Table("notifications", NOTIFICATION_FIELDS)
 DEAD_LETTERS = Table("dead_letters", ("key", "landed_at", "origin", "reason", "content"))
-TABLES = (NOTIFICATIONS, DEAD_LETTERS)
+VERIFICATIONS = Table(
+    "verifications",
+    (
+        *("sequence", "service", "exists_id", "deployment", "message_id", "verdict", "reason_kind", "reason_field"),
+        *("reason_exists_value", "reason_other_value", "reason_entity", "verified_at"),
+    ),
+)
+RECONCILIATIONS = Table(
+    "reconciliations",
+    (
+        *("sequence", "instance", "launched_at", "deleted_at", "instance_type_id", "instance_flavor_id", "tenant"),
+        *("os_architecture", "os_distro", "os_version", "rax_options", "source", "reconciled_at"),
+    ),
+)
+TABLES = (NOTIFICATIONS, DEAD_LETTERS, VERIFICATIONS, RECONCILIATIONS)
+LATER_TABLES = (VERIFICATIONS, RECONCILIATIONS)  # lakes of former versions lack them until they are written to

@@ -19,7 +19,7 @@ from deltalake import DeltaTable
 from stackanalytics.lake import delta, lookup
 from stackanalytics.lake.lock import exclusive
 from stackanalytics.lake.snapshot import hide_progress
-from stackanalytics.schema import DEAD_LETTERS, NOTIFICATIONS, TABLES, Table, arrow_schema
+from stackanalytics.schema import DEAD_LETTERS, NOTIFICATIONS, RECONCILIATIONS, VERIFICATIONS, Table, arrow_schema
 
 FILE_ROWS = 2_000_000
 SORT_MEMORY = "1GB"
@@ -28,6 +28,8 @@ KEEP_HOURS = 7 * 24
 _ORDER = {
     NOTIFICATIONS.name: "instance nulls last, resource nulls last, generated_at, id",
     DEAD_LETTERS.name: "landed_at, key",
+    VERIFICATIONS.name: "sequence",
+    RECONCILIATIONS.name: "sequence",
 }
 
 
@@ -66,7 +68,7 @@ def compact(
         Days rewritten, and their files and bytes before and after.
     """
     folder, done = Path(folder), Compacted()
-    for table in TABLES:
+    for table in delta.tables_in(folder):
         for day in _days(delta.open_table(folder, table)):
             with exclusive(folder):
                 _compact_day(folder, table, day, done)

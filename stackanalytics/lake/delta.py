@@ -68,6 +68,15 @@ def create(folder: Path, table: schema.Table) -> None:
         sync(folder)
 
 
+def tables_in(folder: Path) -> tuple[schema.Table, ...]:
+    """Return the tables that a lake in *folder* has, or must have."""
+    return tuple(
+        table
+        for table in schema.TABLES
+        if table not in schema.LATER_TABLES or DeltaTable.is_deltatable(str(folder / table.name))
+    )
+
+
 def open_table(folder: Path, table: schema.Table, version: int | None = None) -> DeltaTable:
     """Open a table of the lake in *folder*, at its newest or at a given version."""
     try:

@@ -10,7 +10,7 @@ import polars as pl
 import pyarrow as pa
 
 from stackanalytics.errors import InputError, LakeError
-from stackanalytics.lake import delta, lookup, view
+from stackanalytics.lake import delta, lookup, usage_view, view
 from stackanalytics.lake.state import State
 from stackanalytics.lake.usage_state import UsageState
 from stackanalytics.schema import INFO_FIELDS, NOTIFICATIONS, TABLES, Table, polars_schema
@@ -36,7 +36,8 @@ class Lake:
         self.usage_state = UsageState(self.path)
         wanted = dict(version or {})
         self._tables = {
-            table.name: delta.open_table(self.path, table, wanted.pop(table.name, None)) for table in TABLES
+            table.name: delta.open_table(self.path, table, wanted.pop(table.name, None))
+            for table in delta.tables_in(self.path)
         }
         if wanted:
             raise InputError(f"no tables {sorted(wanted)} in a lake; it has {sorted(self._tables)}")
@@ -68,6 +69,8 @@ class Lake:
             newest = delta.newest_version(self.path, name, opened.version())
             if newest != opened.version():
                 return Lake(self.path)
+        if len(delta.tables_in(self.path)) > len(self._tables):
+            return Lake(self.path)
         return self
 
     def sql(
@@ -82,7 +85,9 @@ class Lake:
         Parameters
         ----------
         query
-            SQL over the views ``notifications``, ``dead_letters``, ``events`` and ``timings``.
+            SQL over the tables ``notifications``, ``dead_letters``, ``verifications`` and
+            ``reconciliations``, and the nouns ``events``, ``timings``, ``launches``, ``deletes``, ``exists``,
+            ``images``, ``image_deletes``, ``image_exists``, ``verdicts`` and ``reconciles``.
         parameters
             Values for ``$name`` in the query.
         holding
@@ -155,14 +160,14 @@ class Lake:
         return pl.DataFrame(described, schema=polars_schema(*INFO_FIELDS))
 
     def files(self, table: str) -> list[delta.File]:
-        """Return the data files of a table at this version."""
-        return delta.files(self._tables[table])
+        """Return the data files of a table at this version: none, where the lake does not have it yet."""
+        return delta.files(self._tables[table]) if table in self._tables else []
 
     def _open_engine(self) -> duckdb.DuckDBPyConnection:
         engine = duckdb.connect()
         views = [_table_view(table, [file.path for file in self.files(table.name)]) for table in TABLES]
         try:
-            for statement in (*_SETTINGS, *views, *view.NOUNS):
+            for statement in (*_SETTINGS, *views, *view.NOUNS, *usage_view.USAGE_NOUNS):
                 engine.execute(statement)
             hide_progress(engine)
         except duckdb.Error as problem:
