@@ -177,12 +177,14 @@ cloud_options = (
     _cloud_option("images", "Public images.", int),
     _cloud_option("instances", "Instances at the start.", int),
     _cloud_option("operations_per_hour", "Mean rate of operations [1/h].", float),
+    _cloud_option("repertoire", "What happens: the usual, or all there is.", click.Choice(list(CHOICES["repertoire"]))),
     _cloud_option("exists", "Audit period.", click.Choice(list(CHOICES["exists"]))),
     _cloud_option("format", "Nova's notification format.", click.Choice(list(CHOICES["format"]))),
     _cloud_option("form", "How messages are wrapped.", click.Choice(list(CHOICES["form"]))),
     _cloud_option("duplicates", "Share of messages delivered twice.", float),
     _cloud_option("reorder", "Share of messages delivered late.", float),
     _cloud_option("loss", "Share of messages never delivered.", float),
+    _cloud_option("noise", "Share of messages after which comes something that is no JSON.", float),
     *(_cloud_option(name, text, float) for name, text in BILLING_FAULTS.items()),
     click.option(
         "--starts-empty", is_flag=True, help="Let the instances grow from nothing, so that all launches are told."

@@ -148,6 +148,16 @@ def test_clean_records_verify(clean: Run) -> None:
     assert sum(record["doubt"] is not None for record in exists) < len(exists) / 50
 
 
+def test_clean_records_verify_in_the_full_repertoire() -> None:
+    """Evacuations are launches, too: what they leave behind verifies."""
+    full = run(repertoire="full", cells=12, hosts=2)
+    found = verdicts(full)
+    evacuated = {launch["instance"] for launch in full.records("launch") if launch["operation"] == "evacuate"}
+
+    assert evacuated & {exists["instance"] for exists in full.records("exists")}
+    assert {found[record["message_id"]] for record in full.records("exists") if record["doubt"] is None} == {"verified"}
+
+
 def test_faults_are_found_and_nothing_else(faulty: Run) -> None:
     """Every kind of fault has the verdict that belongs to it, and what has none is verified."""
     found = verdicts(faulty)

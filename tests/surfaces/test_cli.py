@@ -57,6 +57,20 @@ def test_simulate_tells_the_truth_as_json_lines(tmp_path: Path) -> None:
     assert {"operation", "launch"} <= kinds
 
 
+def test_simulate_writes_the_table_of_nova(tmp_path: Path) -> None:
+    """With --nova there is a line for each instance, with the columns that reconciliation reads."""
+    words = ("simulate", "--start", START, "--count", 200, "--instances", 30, "--out", os.devnull)
+    run(*words, "--nova", tmp_path / "nova.jsonl")
+
+    rows = [json.loads(line) for line in (tmp_path / "nova.jsonl").read_text().splitlines()]
+
+    assert len(rows) >= 30
+    assert set(rows[0]) == {
+        *("instance", "tenant", "instance_type_id", "instance_flavor_id", "launched_at", "deleted_at", "is_deleted"),
+        *("os_architecture", "os_distro", "os_version", "rax_options"),
+    }
+
+
 def test_simulate_ends_quietly_when_nobody_reads_on() -> None:
     """A closed pipe, as of `head`, is no error."""
     command = f"{sys.executable} -m stackanalytics simulate --start '{START}' --count 100000 | head -n 1"

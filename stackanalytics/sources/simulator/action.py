@@ -129,6 +129,18 @@ class Action:
         """Tell that something failed."""
         self._tell(action, "error", detail, by)
 
+    def announce(self, action: str, *, by: Publisher) -> None:
+        """Tell that something was asked for, which has neither start nor end."""
+        world, at = self.world, self._clock(by)
+        if world.speaks_legacy:
+            payload = legacy.instance_payload(self.instance)
+            world.send(by, legacy.operation(action), payload, at, self.request)
+        if world.speaks_versioned:
+            payload = versioned.instance_payload(
+                PLAIN.name, PLAIN.version, self.instance, self.request, PLAIN.versioned
+            )
+            world.send_versioned(by, f"instance.{action}", payload, at, self.request)
+
     def change(self, task: str | None, state: str | None = None, *, by: Publisher | None = None) -> None:
         """Put the instance into a task, and perhaps another state, and tell it."""
         instance, world = self.instance, self.world

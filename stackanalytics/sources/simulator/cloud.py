@@ -11,6 +11,7 @@ from stackanalytics.errors import InputError
 CHOICES: Mapping[str, Collection[str]] = {
     "exists": ("hour", "day", "none"),
     "format": ("legacy", "versioned", "both"),
+    "repertoire": ("usual", "full"),
     "form": ("routed", "bare", "envelope", "stacktach", "mixed"),
 }
 
@@ -52,6 +53,7 @@ NUMBERS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     "duplicates": SHARE,
     "reorder": SHARE,
     "loss": SHARE,
+    "noise": SHARE,
     **dict.fromkeys(BILLING_FAULTS, SHARE),
 }
 
@@ -78,6 +80,10 @@ class Cloud:
         Whether the population grows from nothing instead, so that every launch is told.
     operations_per_hour
         Mean rate of what users ask for [1/h]; it follows the day and the week.
+    repertoire
+        What happens in the cloud: the ``usual``; or in ``full``, with hosts that die and are evacuated,
+        migrations that are aborted, snapshots and backups of volumes, ``volume.usage``, and image audits
+        in pages.
     exists
         Audit period of the usage records: ``hour``, ``day``, or ``none`` to have none.
     format
@@ -87,6 +93,8 @@ class Cloud:
         (the body alone), ``envelope`` (oslo 2.0), ``stacktach`` (routing key and body), or ``mixed``.
     duplicates, reorder, loss
         Share of the messages that are delivered twice, late, or never.
+    noise
+        How often something that is no JSON comes after a message, as a share.
     clock_skew
         Whether the publishers' clocks disagree.
     wrong_flavor, wrong_tenant, wrong_launched_at, null_metadata, false_alive, missing_exists
@@ -112,12 +120,14 @@ class Cloud:
     images: int = 20
     instances: int = 200
     operations_per_hour: float = 400.0
+    repertoire: str = "usual"
     exists: str = "hour"
     format: str = "legacy"
     form: str = "routed"
     duplicates: float = 0.0
     reorder: float = 0.0
     loss: float = 0.0
+    noise: float = 0.0
     clock_skew: bool = True
     starts_empty: bool = False
     wrong_flavor: float = 0.0
@@ -128,6 +138,11 @@ class Cloud:
     missing_exists: float = 0.0
     missing_launch: float = 0.0
     missing_delete: float = 0.0
+
+    @property
+    def is_full(self) -> bool:
+        """Whether everything that the simulator knows happens."""
+        return self.repertoire == "full"
 
     def __post_init__(self) -> None:
         """Refuse what cannot be simulated."""

@@ -39,6 +39,13 @@ def routed(letter: Letter) -> bytes:
 FORMS = {"bare": bare, "envelope": envelope, "stacktach": stacktach, "routed": routed}
 
 
+NOISE = (
+    b"\xff\xfe\x00\x01AMQP\x00\x00\x09\x01",
+    b"<html><head><title>502 Bad Gateway</title></head></html>",
+    b"2026-01-01 00:00:00.000 7 WARNING oslo.messaging._drivers.impl_rabbit [-] Unexpected error during heartbeat",
+)
+
+
 class Delivery:
     """Delivers letters: most at once, some late, twice or never, as the settings want it."""
 
@@ -50,6 +57,7 @@ class Delivery:
         self._forms = list(FORMS.values()) if cloud.form == "mixed" else [FORMS[cloud.form]]
         self._held: list[tuple[int, int, bytes]] = []
         self._turns = 0
+        self._noise = Chance(cloud.seed, "noise")
 
     @property
     def waiting(self) -> int:
@@ -58,6 +66,17 @@ class Delivery:
 
     def take(self, letters: Iterable[Letter], now: int) -> list[bytes]:
         """Accept letters, and give what is to be delivered now."""
+        if not self._cloud.noise:
+            return self._take(letters, now)
+        ready = []
+        for letter in letters:
+            ready += self._take([letter], now)
+            if self._noise.happens(self._cloud.noise):
+                self._note("noise", letter)
+                ready.append(self._rustle(letter))
+        return ready
+
+    def _take(self, letters: Iterable[Letter], now: int) -> list[bytes]:
         if not self._is_faulty:
             return [self._write(letter) for letter in letters]
         ready = []
@@ -70,6 +89,12 @@ class Delivery:
     def flush(self) -> list[bytes]:
         """Give all that is left."""
         return [message for _, _, message in sorted(self._held)]
+
+    def _rustle(self, letter: Letter) -> bytes:
+        """Give something that is no JSON, as logs, proxies and broken pipes do."""
+        text = letter.body.encode()
+        cut = text[: self._noise.whole(1, len(text))]
+        return self._noise.one_of((cut, *NOISE))
 
     def _risk(self, letter: Letter, now: int) -> Iterator[bytes]:
         """Give a letter now, later, twice or never."""

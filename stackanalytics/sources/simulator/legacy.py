@@ -3,7 +3,7 @@
 from functools import cache
 
 from stackanalytics.sources.simulator.stamps import iso, offset, stamp
-from stackanalytics.sources.simulator.topology import ARCHITECTURE, Flavor, Image, Instance
+from stackanalytics.sources.simulator.topology import ARCHITECTURE, Flavor, Image, Instance, Volume
 
 EVENTS = {
     "resize_prep": "resize.prep",
@@ -15,6 +15,7 @@ EVENTS = {
     "live_migration_post_dest": "live_migration.post.dest",
     "live_migration_rollback": "live_migration._rollback",
     "live_migration_rollback_dest": "live_migration.rollback.dest",
+    "live_migration_abort": "live.migration.abort",
     "volume_attach": "volume.attach",
     "volume_detach": "volume.detach",
 }
@@ -107,6 +108,16 @@ def audit(beginning: int, ending: int, bandwidth: tuple[int, int] | None) -> str
             f'"private":{{"bw_in":{received // 7},"bw_out":{sent // 9}}}}}'
         )
     return f',"audit_period_beginning":"{stamp(beginning)}","audit_period_ending":"{stamp(ending)}"{traffic}'
+
+
+def volume_usage(volume: Volume, instance: Instance, refreshed_at: int, block: int) -> str:
+    """Describe how much an instance used a volume, in requests of *block* bytes."""
+    return (
+        f'{{"volume_id":"{volume.id}","tenant_id":"{instance.tenant.id}","user_id":"{instance.user}",'
+        f'"instance_id":"{instance.id}","availability_zone":"nova","last_refreshed":"{stamp(refreshed_at)}",'
+        f'"reads":{volume.read_bytes // block},"read_bytes":{volume.read_bytes},'
+        f'"writes":{volume.written_bytes // block},"write_bytes":{volume.written_bytes}}}'
+    )
 
 
 def wrapped_exception(instance: Instance, request_id: str, code: int, reason: str) -> str:

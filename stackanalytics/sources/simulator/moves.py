@@ -4,11 +4,12 @@ from stackanalytics.sources.simulator import legacy, versioned
 from stackanalytics.sources.simulator.action import PLAIN, Action, Detail
 from stackanalytics.sources.simulator.builds import schedule
 from stackanalytics.sources.simulator.topology import Flavor, Host
-from stackanalytics.sources.simulator.transitions import go_wrong
+from stackanalytics.sources.simulator.transitions import TRANSITIONS, carry_out, go_wrong
 from stackanalytics.sources.simulator.world import Story
 
 COPIES_DISK = 0.2
 ROLLED_BACK = 0.04
+ABORTED = 0.1
 
 
 def resize(act: Action, flavor: Flavor) -> Story:
@@ -98,6 +99,10 @@ def live_migrate(act: Action) -> Story:
     yield act.chance.between(0.5, 3)
     act.end("live_migration_pre", by=target.publisher)
     yield next(waits)
+    if act.world.cloud.is_full and act.chance.happens(ABORTED):
+        yield from _abort(act)
+        yield from _roll_back(act, target)
+        return
     if act.fate != "success" or act.chance.happens(ROLLED_BACK):
         yield from _roll_back(act, target)
         return
@@ -114,6 +119,19 @@ def live_migrate(act: Action) -> Story:
     act.finish()
 
 
+def _abort(act: Action) -> Story:
+    """Let the operator change his mind."""
+    abortion = Action(
+        act.world, "live_migration_abort", tenant=act.tenant, user=act.user, region=act.region, instance=act.instance
+    )
+    abortion.start("live_migration_abort")
+    yield 0.3
+    abortion.end("live_migration_abort")
+    abortion.finish()
+    act.instance.is_busy = True
+    yield 0.2
+
+
 def _roll_back(act: Action, target: Host) -> Story:
     act.start("live_migration_rollback")
     yield 0.5
@@ -125,6 +143,21 @@ def _roll_back(act: Action, target: Host) -> Story:
     yield 0.1
     act.end("live_migration_rollback", PLAIN)
     act.finish("error")
+
+
+def evacuate(act: Action) -> Story:
+    """Build an instance anew, elsewhere, for its host has died."""
+    instance = act.instance
+    waits = TRANSITIONS["rebuild"].waits(act)
+    act.announce("evacuate", by=act.region.api)
+    yield 0.05
+    act.change("rebuilding", by=act.region.api)
+    yield act.queueing()
+    yield from schedule(act)
+    act.world.place(instance, act.world.host(instance.cell))
+    act.exists()
+    yield 0.05
+    yield from carry_out(act, "rebuild", waits)
 
 
 def shelve(act: Action) -> Story:

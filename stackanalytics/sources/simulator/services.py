@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from stackanalytics.sources.simulator.stamps import iso, offset, stamp, zulu
-from stackanalytics.sources.simulator.topology import Image, Instance, Tenant, Volume
+from stackanalytics.sources.simulator.topology import Image, Instance, Tenant, Volume, VolumeCopy
 
 
 def image_payload(image: Image) -> str:
@@ -26,8 +26,8 @@ def _properties(image: Image) -> str:
     return f'{{"image_type":"{image.kind}",{system}{source}}}'
 
 
-def image_audit(owner: str, images: Sequence[Image], beginning: int, ending: int) -> str:
-    """Describe the images that an owner had in a period."""
+def image_audit(owner: str, images: Sequence[Image], beginning: int, ending: int, page: int = 1, pages: int = 1) -> str:
+    """Describe the images that an owner had in a period, or one page of them."""
     rows = ",".join(
         f'{{"id":"{image.id}","name":"{image.name}","status":"{image.status}","size":{image.size},'
         f'"created_at":"{stamp(image.created_at)}","deleted_at":{_moment(image.deleted_at)},'
@@ -36,7 +36,7 @@ def image_audit(owner: str, images: Sequence[Image], beginning: int, ending: int
     )
     return (
         f'{{"owner":"{owner}","audit_period_beginning":"{stamp(beginning)}",'
-        f'"audit_period_ending":"{stamp(ending)}","page_number":1,"total_pages":1,"images":[{rows}]}}'
+        f'"audit_period_ending":"{stamp(ending)}","page_number":{page},"total_pages":{pages},"images":[{rows}]}}'
     )
 
 
@@ -60,6 +60,29 @@ def volume_payload(volume: Volume, now: int) -> str:
         f'"launched_at":"{iso(now)}+00:00","created_at":"{offset(volume.created_at).replace(" ", "T")}",'
         f'"snapshot_id":null,"replication_status":null,"replication_extended_status":null,'
         f'"replication_driver_data":null,"metadata":[],"volume_attachment":[{attachments}]}}'
+    )
+
+
+def snapshot_payload(copy: VolumeCopy) -> str:
+    """Describe a snapshot of a volume as cinder does."""
+    volume = copy.volume
+    return (
+        f'{{"tenant_id":"{volume.tenant.id}","user_id":"{volume.user}","availability_zone":"nova",'
+        f'"volume_id":"{volume.id}","volume_size":{volume.size},"snapshot_id":"{copy.id}",'
+        f'"display_name":"{copy.name}","created_at":"{offset(copy.created_at)}","status":"{copy.status}",'
+        '"deleted":"","metadata":"{}"}'
+    )
+
+
+def backup_payload(copy: VolumeCopy) -> str:
+    """Describe a backup of a volume as cinder does."""
+    volume = copy.volume
+    return (
+        f'{{"tenant_id":"{volume.tenant.id}","user_id":"{volume.user}","availability_zone":"nova",'
+        f'"backup_id":"{copy.id}","host":"{volume.region.backups.host}","display_name":"{copy.name}",'
+        f'"created_at":"{offset(copy.created_at)}","status":"{copy.status}","volume_id":"{volume.id}",'
+        f'"size":{volume.size},"service_metadata":null,"service":"cinder.backup.drivers.ceph.CephBackupDriver",'
+        '"fail_reason":null,"parent_id":null,"num_dependent_backups":0,"snapshot_id":null}'
     )
 
 

@@ -8,8 +8,9 @@ from stackanalytics.errors import InputError
 from stackanalytics.sources.simulator.cloud import Cloud
 from stackanalytics.sources.simulator.delivery import Delivery
 from stackanalytics.sources.simulator.stamps import HOUR
+from stackanalytics.sources.simulator.storage import poll_volumes
 from stackanalytics.sources.simulator.usage import audit_host, audit_images
-from stackanalytics.sources.simulator.workload import arrivals, maintenance
+from stackanalytics.sources.simulator.workload import arrivals, failures, maintenance
 from stackanalytics.sources.simulator.world import Record, World, nova_record
 from stackanalytics.times import unix_us
 
@@ -77,7 +78,7 @@ def simulate(
         Something that is billed was told wrong or not at all. ``fault`` names it as the settings do;
         instance, request, message and times are the true ones; ``field`` is ``told`` so, and ``true`` so.
     ``fault``
-        A message was ``lost``, ``reordered``, ``redelivered`` or ``republished``.
+        A message was ``lost``, ``reordered``, ``redelivered`` or ``republished``; or ``noise`` came after it.
 
     Examples
     --------
@@ -123,6 +124,8 @@ def _open(world: World) -> None:
     world.begin(arrivals(world))
     for cell in world.cells:
         world.begin(maintenance(world, cell))
+    if world.cloud.is_full:
+        _open_the_rest(world)
     if world.cloud.exists == "none":
         return
     for region in world.regions:
@@ -130,6 +133,13 @@ def _open(world: World) -> None:
     for cell in world.cells:
         for host in cell.hosts:
             world.begin(audit_host(world, host))
+
+
+def _open_the_rest(world: World) -> None:
+    for cell in world.cells:
+        world.begin(failures(world, cell))
+        for host in cell.hosts:
+            world.begin(poll_volumes(world, host))
 
 
 def _ignore(record: Record) -> None:

@@ -1,12 +1,15 @@
 """Volumes, images, and snapshots of instances."""
 
-from stackanalytics.sources.simulator import services
+from stackanalytics.sources.simulator import legacy, services, versioned
 from stackanalytics.sources.simulator.action import Action, Detail
+from stackanalytics.sources.simulator.message import periodic_request
 from stackanalytics.sources.simulator.stamps import SECOND, stamp
-from stackanalytics.sources.simulator.topology import Image, Volume
+from stackanalytics.sources.simulator.topology import Host, Image, Instance, Volume, VolumeCopy
 from stackanalytics.sources.simulator.transitions import go_wrong
-from stackanalytics.sources.simulator.world import Story, image_record
+from stackanalytics.sources.simulator.world import Story, World, image_record
 
+POLL_INTERVAL = 3600.0
+BLOCK = 4096  # bytes that one request to a volume reads or writes
 SIZES = (10, 20, 40, 50, 100, 200, 500, 1000)
 
 
@@ -110,6 +113,70 @@ def _volume_step(act: Action, volume: Volume, step: str, status: str, median: fl
 def _volume_end(act: Action, volume: Volume, step: str) -> None:
     payload = services.volume_payload(volume, act.world.now)
     act.tell(act.region.cinder, f"volume.{step}", "end", payload)
+
+
+# copies of volumes
+
+
+def create_copy(act: Action, copy: VolumeCopy) -> Story:
+    """Snapshot a volume, or back it up; what fails has no end."""
+    _tell_copy(act, copy, "create", "start")
+    yield act.chance.lasting(120, 1800) if copy.is_backup else act.chance.lasting(2, 20)
+    copy.volume.tenant.volumes.append(copy.volume)
+    if act.fate != "success":
+        act.finish("unfinished")
+        return
+    copy.status = "available"
+    _tell_copy(act, copy, "create", "end")
+    copy.volume.tenant.copies.append(copy)
+    act.finish()
+
+
+def delete_copy(act: Action, copy: VolumeCopy) -> Story:
+    """Delete a snapshot or a backup of a volume."""
+    copy.status = "deleting"
+    _tell_copy(act, copy, "delete", "start")
+    yield act.chance.lasting(3, 20)
+    copy.status = "deleted"
+    _tell_copy(act, copy, "delete", "end")
+    act.finish()
+
+
+def _tell_copy(act: Action, copy: VolumeCopy, step: str, phase: str) -> None:
+    if copy.is_backup:
+        act.tell(act.region.backups, f"backup.{step}", phase, services.backup_payload(copy))
+    else:
+        act.tell(act.region.snapshots, f"snapshot.{step}", phase, services.snapshot_payload(copy))
+
+
+def poll_volumes(world: World, host: Host) -> Story:
+    """Tell again and again how much the volumes of a host's instances were used."""
+    yield world.chance.between(0.0, POLL_INTERVAL)
+    while True:
+        waits = POLL_INTERVAL
+        for volume in [volume for instance in host.instances for volume in instance.volumes]:
+            if volume.instance is not None:
+                _use(world, volume)
+                _tell_usage(world, host, volume, volume.instance)
+                waits -= 0.05
+                yield 0.05
+        yield max(waits, 1.0)
+
+
+def _use(world: World, volume: Volume) -> None:
+    volume.read_bytes += BLOCK * round(world.chance.lasting(2e4, 2e6))
+    volume.written_bytes += BLOCK * round(world.chance.lasting(2e4, 2e6))
+
+
+def _tell_usage(world: World, host: Host, volume: Volume, instance: Instance) -> None:
+    at = host.publisher.clock(world.now)
+    request = periodic_request(f"req-{world.chance.uuid()}", world.now, host.cell.is_old)
+    if world.speaks_legacy:
+        payload = legacy.volume_usage(volume, instance, world.now, BLOCK)
+        world.send(host.publisher, "volume.usage", payload, at, request)
+    if world.speaks_versioned:
+        payload = versioned.volume_usage(volume, instance, world.now, BLOCK)
+        world.send_versioned(host.publisher, "volume.usage", payload, at, request)
 
 
 # images

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from stackanalytics.sources.simulator.chance import Chance
@@ -65,6 +65,8 @@ class Region:
     cinder: Publisher
     glance: Publisher
     keystone: Publisher
+    snapshots: Publisher
+    backups: Publisher
     cells: list[Cell] = field(default_factory=list)
     deleted_images: list[Image] = field(default_factory=list)
 
@@ -80,6 +82,7 @@ class Tenant:
     is_service: bool = False
     volumes: list[Volume] = field(default_factory=list)
     images: list[Image] = field(default_factory=list)
+    copies: list[VolumeCopy] = field(default_factory=list)
 
 
 @dataclass(slots=True, eq=False, frozen=True)
@@ -141,6 +144,25 @@ class Volume:
     status: str = "creating"
     instance: Instance | None = None
     attachment: str = ""
+    read_bytes: int = 0
+    written_bytes: int = 0
+
+
+@dataclass(slots=True, eq=False)
+class VolumeCopy:
+    """A snapshot or a backup of a volume."""
+
+    id: str
+    name: str
+    volume: Volume
+    is_backup: bool
+    created_at: int
+    status: str = "creating"
+
+    @property
+    def kind(self) -> str:
+        """Its word in event types."""
+        return "backup" if self.is_backup else "snapshot"
 
 
 @dataclass(slots=True, eq=False)
@@ -224,16 +246,23 @@ def _region(cloud: Cloud, chance: Chance, name: str) -> Region:
         skew = _skew(chance, cloud.clock_skew)
         return Publisher(deployment, exchange, legacy, versioned or legacy, skew)
 
+    api = publisher("nova", f"api.{name}-api-1", f"nova-api:{name}-api-1")
+    conductor = publisher("nova", f"conductor.{name}-ctl-1", f"nova-conductor:{name}-ctl-1")
+    scheduler = publisher("nova", f"scheduler.{name}-ctl-1", f"nova-scheduler:{name}-ctl-1")
+    neutron = publisher("neutron", f"network.{name}-net-1")
+    cinder = publisher("cinder", f"volume.{name}-blk-1@ceph#pool-ssd")
     region = Region(
         name=name,
         deployment=deployment,
-        api=publisher("nova", f"api.{name}-api-1", f"nova-api:{name}-api-1"),
-        conductor=publisher("nova", f"conductor.{name}-ctl-1", f"nova-conductor:{name}-ctl-1"),
-        scheduler=publisher("nova", f"scheduler.{name}-ctl-1", f"nova-scheduler:{name}-ctl-1"),
-        neutron=publisher("neutron", f"network.{name}-net-1"),
-        cinder=publisher("cinder", f"volume.{name}-blk-1@ceph#pool-ssd"),
+        api=api,
+        conductor=conductor,
+        scheduler=scheduler,
+        neutron=neutron,
+        cinder=cinder,
         glance=publisher("glance", "image.localhost"),
         keystone=publisher("keystone", f"identity.{name}-ctl-1"),
+        snapshots=replace(cinder, legacy=f"snapshot.{name}-blk-1@ceph"),
+        backups=replace(cinder, legacy=f"backup.{name}-blk-1"),
     )
     region.cells.extend(_cell(cloud, chance, region, number) for number in range(1, cloud.cells + 1))
     return region

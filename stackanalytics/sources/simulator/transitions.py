@@ -1,5 +1,6 @@
 """Operations of one pattern: a task is asked for, a start, tasks on the way, a state, an end."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from stackanalytics.sources.simulator.action import PLAIN, Action, Detail
@@ -25,6 +26,10 @@ class Transition:
     function: str
     relaunches: bool = False
     is_heavy: bool = False
+
+    def waits(self, act: Action) -> Iterator[float]:
+        """Draw how long each step takes [s]."""
+        return act.waits(self.median, self.p97, len(self.steps) + 1, is_heavy=self.is_heavy)
 
 
 TRANSITIONS = {
@@ -65,13 +70,19 @@ BACK = {
 
 def transition(act: Action, action: str) -> Story:
     """Reboot, stop, start, pause, suspend, rescue or rebuild an instance, or undo that."""
-    recipe, detail = TRANSITIONS[action], _detail(act, action)
-    waits = act.waits(recipe.median, recipe.p97, len(recipe.steps) + 1, is_heavy=recipe.is_heavy)
+    recipe = TRANSITIONS[action]
+    waits = recipe.waits(act)
     act.change(recipe.task, by=act.region.api)
     yield act.queueing()
     if action == "rebuild":
         act.exists()
         yield 0.05
+    yield from carry_out(act, action, waits)
+
+
+def carry_out(act: Action, action: str, waits: Iterator[float]) -> Story:
+    """Do on the host what was asked for."""
+    recipe, detail = TRANSITIONS[action], _detail(act, action)
     act.start(action, detail)
     yield next(waits)
     if act.fate != "success":

@@ -9,6 +9,7 @@ from stackanalytics.sources.simulator.world import Record, Story, World, billing
 
 JITTER = 60.0
 IMAGE_DELAY = 120.0
+PAGE = 5  # images in a message
 
 
 def send_exists(world: World, instance: Instance, request: Request, beginning: int, ending: int) -> None:
@@ -127,12 +128,14 @@ def audit_images(world: World, region: Region) -> Story:
         yield (ending - world.now) / SECOND + IMAGE_DELAY
         beginning = ending - world.period_length
         for owner, images in _images_by_owner(world, region, beginning, ending).items():
-            at = region.glance.clock(world.now)
-            payload = services.image_audit(owner, images, beginning, ending)
-            world.send(region.glance, "image.exists", payload, at, None)
-            for image in images:
-                world.truth(_image_exists(image, beginning, ending))
-            yield world.chance.between(0.02, 0.1)
+            pages = _pages(world, images)
+            for number, page in enumerate(pages, 1):
+                at = region.glance.clock(world.now)
+                payload = services.image_audit(owner, page, beginning, ending, number, len(pages))
+                world.send(region.glance, "image.exists", payload, at, None)
+                for image in page:
+                    world.truth(_image_exists(image, beginning, ending))
+                yield world.chance.between(0.02, 0.1)
         region.deleted_images = [image for image in region.deleted_images if (image.deleted_at or 0) >= ending]
 
 
@@ -144,6 +147,12 @@ def _images_by_owner(world: World, region: Region, beginning: int, ending: int) 
         if image.region is region and image.created_at < ending and not is_deleted_before:
             by_owner.setdefault(image.owner, []).append(image)
     return by_owner
+
+
+def _pages(world: World, images: list[Image]) -> list[list[Image]]:
+    """Cut a long list of images into pages, where the repertoire has them."""
+    size = PAGE if world.cloud.is_full else len(images)
+    return [images[first : first + size] for first in range(0, len(images), size)]
 
 
 def _image_exists(image: Image, beginning: int, ending: int) -> Record:

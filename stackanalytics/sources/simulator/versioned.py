@@ -4,7 +4,7 @@ from functools import cache
 
 from stackanalytics.sources.simulator.message import Request
 from stackanalytics.sources.simulator.stamps import zulu
-from stackanalytics.sources.simulator.topology import Flavor, Instance
+from stackanalytics.sources.simulator.topology import Flavor, Instance, Volume
 
 POWER = {
     "building": "pending",
@@ -93,6 +93,17 @@ def audit(beginning: int, ending: int) -> str:
     """Return the extra keys of a usage record."""
     data = f'{{"audit_period_beginning":{zulu(beginning)},"audit_period_ending":{zulu(ending)}}}'
     return f',"audit_period":{versioned_object("AuditPeriodPayload", "1.0", data)}'
+
+
+def volume_usage(volume: Volume, instance: Instance, refreshed_at: int, block: int) -> str:
+    """Describe how much an instance used a volume, in requests of *block* bytes."""
+    data = (
+        f'{{"volume_id":"{volume.id}","project_id":"{instance.tenant.id}","user_id":"{instance.user}",'
+        f'"instance_uuid":"{instance.id}","availability_zone":"nova","last_refreshed":{zulu(refreshed_at)},'
+        f'"reads":{volume.read_bytes // block},"read_bytes":{volume.read_bytes},'
+        f'"writes":{volume.written_bytes // block},"write_bytes":{volume.written_bytes}}}'
+    )
+    return versioned_object("VolumeUsagePayload", "1.0", data)
 
 
 def new_flavor(flavor: Flavor) -> str:

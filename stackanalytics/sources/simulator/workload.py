@@ -10,6 +10,7 @@ from stackanalytics.sources.simulator.chance import Weighted
 from stackanalytics.sources.simulator.message import Request
 from stackanalytics.sources.simulator.moves import (
     confirm_resize,
+    evacuate,
     live_migrate,
     resize,
     revert_resize,
@@ -20,14 +21,16 @@ from stackanalytics.sources.simulator.stamps import DAY, HOUR
 from stackanalytics.sources.simulator.storage import (
     attach,
     build_volume,
+    create_copy,
     create_volume,
+    delete_copy,
     delete_image,
     delete_volume,
     detach,
     snapshot,
     upload_image,
 )
-from stackanalytics.sources.simulator.topology import SYSTEMS, Cell, Image, Instance, Region, Tenant, Volume
+from stackanalytics.sources.simulator.topology import SYSTEMS, Cell, Image, Instance, Region, Tenant, Volume, VolumeCopy
 from stackanalytics.sources.simulator.transitions import BACK, TRANSITIONS, transition
 from stackanalytics.sources.simulator.world import Story, World
 
@@ -53,6 +56,8 @@ MIX: Mapping[str, float] = {
     "login": 1,
 }
 
+FULL_MIX: Mapping[str, float] = {**MIX, "volume_copy": 4}
+
 DAY_SWING = 0.43  # makes the peak 2.5 times the night
 PEAK_HOUR = 14
 WEEKDAY, WEEKEND = 1.105, 0.737  # a ratio of 1.5, a mean of 1
@@ -60,13 +65,15 @@ WEEKDAY, WEEKEND = 1.105, 0.737  # a ratio of 1.5, a mean of 1
 BATCHES = 0.01
 CONFIRMED = 0.85
 WAVES_PER_DAY = 1.0  # of each cell
+DEATHS_PER_DAY = 0.5  # of hosts, in each cell
 REST = 3600.0  # seconds that an instance mostly stays stopped, paused, rescued …
 
 
 def arrivals(world: World) -> Story:
     """Let users ask for things, more by day than by night, and more on weekdays."""
     rate = world.cloud.operations_per_hour / 3600
-    kinds = Weighted(world.chance, list(MIX), list(MIX.values()))
+    mix = FULL_MIX if world.cloud.is_full else MIX
+    kinds = Weighted(world.chance, list(mix), list(mix.values()))
     user = User(world)
     while rate > 0:
         yield world.chance.gap(1 / (rate * activity(world.now)))
@@ -93,6 +100,17 @@ def maintenance(world: World, cell: Cell) -> Story:
                 yield world.chance.between(1, 30)
 
 
+def failures(world: World, cell: Cell) -> Story:
+    """Now and then a host of a cell dies, and its instances are evacuated."""
+    while True:
+        yield world.chance.gap(86_400 / DEATHS_PER_DAY)
+        host = world.host(cell)
+        for instance in list(host.instances):
+            if _is_free(instance, "active"):
+                world.begin(evacuate(_action(world, "evacuate", instance)))
+                yield world.chance.between(0.1, 2)
+
+
 class User:
     """Everybody who asks the cloud for something."""
 
@@ -103,6 +121,7 @@ class User:
             "create or delete": self._create_or_delete,
             "attach or detach": self._attach_or_detach,
             "volume": self._volume,
+            "volume_copy": self._volume_copy,
             "snapshot": self._snapshot,
             "image": self._image,
             "resize": self._resize,
@@ -225,6 +244,25 @@ class User:
         else:
             self._create_volume(tenant, self.world.cell().region)
 
+    def _volume_copy(self) -> None:
+        tenant, is_backup = self.world.tenant(), self.chance.happens(0.3)
+        count = len(tenant.copies)
+        if self.chance.happens(count / (count + 4)):
+            copy = tenant.copies.pop(self.chance.whole(count))
+            self.world.begin(delete_copy(self._copying("delete", copy), copy))
+        elif tenant.volumes:
+            volume = tenant.volumes.pop(self.chance.whole(len(tenant.volumes)))
+            identity = self.chance.uuid()
+            copy = VolumeCopy(identity, f"copy-{identity[:6]}", volume, is_backup, self.world.now)
+            self.world.begin(create_copy(self._copying("create", copy), copy))
+
+    def _copying(self, step: str, copy: VolumeCopy) -> Action:
+        volume = copy.volume
+        operation = f"volume_{copy.kind}_{step}"
+        return Action(
+            self.world, operation, tenant=volume.tenant, user=volume.user, region=volume.region, volume=volume
+        )
+
     def _create_volume(self, tenant: Tenant, region: Region) -> None:
         user = self.chance.one_of(tenant.users)
         act = Action(self.world, "volume_create", tenant=tenant, user=user, region=region)
@@ -306,7 +344,7 @@ def _action(
     request: Request | None = None,
 ) -> Action:
     """Let a user act on an instance: one of the tenant's, or an operator if it is about hosts."""
-    who = world.services if operation == "live_migrate" else instance.tenant
+    who = world.services if operation in ("live_migrate", "evacuate") else instance.tenant
     return Action(
         world,
         operation,
