@@ -10,7 +10,7 @@ from stackanalytics.analytics.timing import (
     unfinished_operations,
 )
 from stackanalytics.analytics.usage import deletes, exists, image_deletes, image_exists, images, launches
-from stackanalytics.errors import DataError, InputError, LakeError, NotFoundError, StackanalyticsError
+from stackanalytics.errors import DataError, InputError, LakeError, NotFoundError, SourceError, StackanalyticsError
 from stackanalytics.lake import Lake, open_lake
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "Lake",
     "LakeError",
     "NotFoundError",
+    "SourceError",
     "StackanalyticsError",
     "deletes",
     "deployments",

@@ -130,6 +130,8 @@ FIELDS = _dictionary(
     Field("last_at", INSTANT, "time of the last one"),
     Field("unfinished", pa.int64(), "starts without an end"),
     Field("name", pa.string(), "name"),
+    # what nova says of an instance, and how usage records compare with it
+    Field("is_deleted", pa.bool_(), "whether nova says that the instance is deleted"),
     Field("is_error", pa.bool_(), "came over an error queue or, where no routing key is known, with priority ERROR"),
     # what billing told about a usage record
     Field("exists_id", pa.int64(), "id of the exists record"),
@@ -166,6 +168,13 @@ NOTIFICATION_FIELDS = tuple(FIELDS)[: tuple(FIELDS).index("body") + 1]
 
 INFO_FIELDS = ("table", "version", "rows", "files", "bytes", "first_date", "last_date")
 
+# what usage is billed by; nova tells the same of an instance, and whether it is deleted
+LAUNCH_FIELDS = (
+    *("instance", "launched_at", "deleted_at", "instance_type_id", "instance_flavor_id", "tenant"),
+    *("os_architecture", "os_distro", "os_version", "rax_options"),
+)
+NOVA_FIELDS = (*LAUNCH_FIELDS, "is_deleted")
+
 NOTIFICATIONS = Table("notifications", NOTIFICATION_FIELDS)
 DEAD_LETTERS = Table("dead_letters", ("key", "landed_at", "origin", "reason", "content"))
 VERIFICATIONS = Table(
@@ -175,12 +184,6 @@ VERIFICATIONS = Table(
         *("reason_exists_value", "reason_other_value", "reason_entity", "verified_at"),
     ),
 )
-RECONCILIATIONS = Table(
-    "reconciliations",
-    (
-        *("sequence", "instance", "launched_at", "deleted_at", "instance_type_id", "instance_flavor_id", "tenant"),
-        *("os_architecture", "os_distro", "os_version", "rax_options", "source", "reconciled_at"),
-    ),
-)
+RECONCILIATIONS = Table("reconciliations", ("sequence", *LAUNCH_FIELDS, "source", "reconciled_at"))
 TABLES = (NOTIFICATIONS, DEAD_LETTERS, VERIFICATIONS, RECONCILIATIONS)
 LATER_TABLES = (VERIFICATIONS, RECONCILIATIONS)  # lakes of former versions lack them until they are written to
