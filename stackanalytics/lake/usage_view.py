@@ -175,20 +175,19 @@ _IMAGES_OF_A_BODY = (
     '{"payload": {"images": [{"id": "VARCHAR", "size": "VARCHAR", "created_at": "VARCHAR", "deleted_at": "VARCHAR"}]}}'
 )
 
-# DuckDB reads no JSON in which a text has half of a surrogate pair
-IMAGE_EXISTS_OF = rf"""
+IMAGE_EXISTS_OF = f"""
 create macro image_exists_of(first_day, last_day) as table
 with told as (
     select id, message_id, tenant, audit_period_beginning, audit_period_ending, deployment, host, generated_at,
-        case when json_valid(body) then body else regexp_replace(body, '\\u[dD][89a-fA-F]..', '?', 'g') end as text
+        try(from_json(body, '{_IMAGES_OF_A_BODY}')).payload.images as images
     from notifications
     where exchange = 'glance' and operation = 'image.exists'
         and (first_day::date is null or date >= first_day)
         and (last_day::date is null or date <= last_day)
 ),
 listed as (
-    select * exclude (text, images), unnest(images) as found, generate_subscripts(images, 1) - 1 as place
-    from (select *, try(from_json(text, '{_IMAGES_OF_A_BODY}')).payload.images as images from told)
+    select * exclude (images), unnest(images) as found, generate_subscripts(images, 1) - 1 as place
+    from told
 )
 select id * 1024 + place as id, id as notification_id, message_id, found.id as image, tenant,
     try_cast(found.size as bigint) as size, try_cast(found.created_at as timestamptz) as created_at,

@@ -12,9 +12,9 @@ import pytest
 
 from stackanalytics import Lake, open_lake
 from stackanalytics.errors import InputError, LakeError
-from stackanalytics.lake import create_lake
+from stackanalytics.lake import compact, create_lake
 from stackanalytics.landing import land
-from stackanalytics.schema import TABLES, polars_schema
+from stackanalytics.schema import LATER_TABLES, TABLES, polars_schema
 from stackanalytics.sources.chunk import Chunk
 from stackanalytics.testing import lake_of, notification
 
@@ -248,3 +248,21 @@ def test_the_state_is_safe_from_crashes(lake: Lake) -> None:
     with sqlite3.connect(lake.path / "state.sqlite") as connection:
         assert connection.execute("pragma journal_mode").fetchone() == ("wal",)
     connection.close()
+
+
+def test_lakes_of_former_versions(tmp_path: Path) -> None:
+    """A lake without the later tables answers as one in which they are empty, and gets them when it is written to."""
+    create_lake(tmp_path)
+    for table in LATER_TABLES:
+        shutil.rmtree(tmp_path / table.name)
+    with open_lake(tmp_path) as former:
+        assert former.version == {"notifications": 0, "dead_letters": 0}
+        assert former.info()["table"].to_list() == ["notifications", "dead_letters"]
+        assert former.sql("select * from verdicts").columns[0] == "sequence"
+        compact(tmp_path)
+        assert former.refresh() is former
+
+        create_lake(tmp_path)
+
+        with former.refresh() as newer:
+            assert newer.version == dict.fromkeys((table.name for table in TABLES), 0)
