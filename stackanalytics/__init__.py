@@ -1,6 +1,7 @@
 """OpenStack notifications on Parquet: events, timings, usage and meters."""
 
 from stackanalytics.analytics.event import deployments, event, event_types, events, hosts
+from stackanalytics.analytics.reconciliation import disputes, reconcile
 from stackanalytics.analytics.request_kpi import request_kpis, tenant_is_known
 from stackanalytics.analytics.timing import (
     slowest_timings,
@@ -23,6 +24,7 @@ __all__ = [
     "StackanalyticsError",
     "deletes",
     "deployments",
+    "disputes",
     "event",
     "event_types",
     "events",
@@ -33,6 +35,7 @@ __all__ = [
     "images",
     "launches",
     "open_lake",
+    "reconcile",
     "request_kpis",
     "slowest_timings",
     "tenant_is_known",

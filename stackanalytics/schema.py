@@ -12,6 +12,9 @@ import polars as pl
 import pyarrow as pa
 
 INSTANT = pa.timestamp("us", "UTC")
+DIFFERENCES = pa.list_(
+    pa.struct([("field", pa.string()), ("recorded_value", pa.string()), ("nova_value", pa.string())])
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +135,15 @@ FIELDS = _dictionary(
     Field("name", pa.string(), "name"),
     # what nova says of an instance, and how usage records compare with it
     Field("is_deleted", pa.bool_(), "whether nova says that the instance is deleted"),
+    Field("launch_id", pa.int64(), "id of the launch that no exists record was received of"),
+    Field("region", pa.string(), "region that the deployment belongs to"),
+    Field(
+        "match_code",
+        pa.int64(),
+        "0 equal, 1 fields differ, 2 deletion times differ, 3 nova says alive, 4 nova says deleted",
+    ),
+    Field("differences", DIFFERENCES, "fields that differ, with the value of the record and that of nova"),
+    Field("outcome", pa.string(), "reconciled, differs, exists_expected, not_found or no_source"),
     Field("is_error", pa.bool_(), "came over an error queue or, where no routing key is known, with priority ERROR"),
     # what billing told about a usage record
     Field("exists_id", pa.int64(), "id of the exists record"),

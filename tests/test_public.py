@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 
 import stackanalytics as sa
-from stackanalytics.schema import FIELDS, polars_schema
+from stackanalytics.schema import FIELDS, NOVA_FIELDS, polars_schema
 from stackanalytics.testing import lake_of, notification
 
 ANALYSES = {
@@ -19,9 +19,11 @@ ANALYSES = {
     for name in sa.__all__
     if inspect.isfunction(function := getattr(sa, name)) and "lake" in inspect.signature(function).parameters
 }
+NOVA = pl.DataFrame(schema=polars_schema(*NOVA_FIELDS))
 # what each cannot do without
 NEEDED: dict[str, dict[str, object]] = {
     "event": {"id": 1},
+    "reconcile": {"nova": NOVA},
     "tenant_is_known": {"tenant": "acme"},
     "timing_distribution": {"operation": "compute.instance.create"},
 }
@@ -92,7 +94,7 @@ def test_documentation_is_complete(analysis: Callable[..., object]) -> None:
 def test_examples_are_true(analysis: Callable[..., object], lake: sa.Lake) -> None:
     """The example in a docstring gives what it says."""
     runner = doctest.DocTestRunner()
-    for example in doctest.DocTestFinder(recurse=False).find(analysis, globs={"sa": sa, "lake": lake}):
+    for example in doctest.DocTestFinder(recurse=False).find(analysis, globs={"sa": sa, "lake": lake, "nova": NOVA}):
         runner.run(example)
 
     failed, attempted = runner.summarize(verbose=False)
