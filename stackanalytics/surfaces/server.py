@@ -7,7 +7,8 @@ only where there are some.
 
 import asyncio
 import signal
-from collections.abc import Callable, Mapping
+import threading
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -56,7 +57,8 @@ def serve(
         Dashboards by the last part of their path: functions that are given the lake as a
         function (to be called whenever data is needed, since the lake grows) and return what
         Panel can show. The first line of their docstring is shown on the front page; one named
-        ``""`` takes its place, and leaves it at ``/routes``. None for JSON only.
+        ``""`` takes its place, and leaves it at ``/routes``. One with an attribute ``prepare``, a
+        function, has that called in a thread at the start: to import what it needs. None for JSON only.
     on_ready
         Called with the address of the front page once requests are answered.
 
@@ -137,7 +139,16 @@ def _start_pages(
         **app_settings(SURFACES),
     )
     server.start()
+    threading.Thread(target=_prepare, args=(pages.values(),), name="prepare-pages", daemon=True).start()
     return port, partial(server.stop, wait=False)
+
+
+def _prepare(pages: Iterable[Page]) -> None:
+    """Import what pages need, so that the event loop need not do it for their first visitors."""
+    for page in pages:
+        prepare = getattr(page, "prepare", None)
+        if prepare is not None:
+            prepare()
 
 
 def _for_visitors(page: Page, current: CurrentLake) -> Callable[[], Any]:

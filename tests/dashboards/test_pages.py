@@ -32,6 +32,20 @@ def test_importing_pages_imports_no_panel() -> None:
     assert told.stdout.strip() == "set()"
 
 
+def test_preparing_pages_imports_what_they_need() -> None:
+    """Every page can be prepared, after which its module and the plotting libraries are there."""
+    code = (
+        "import sys, dashboards\n"
+        "for page in dashboards.pages().values(): page.prepare()\n"
+        "needed = ('overview', 'timings', 'events')\n"
+        "print({'panel_material_ui', 'holoviews', *(f'dashboards.{name}' for name in needed)} - set(sys.modules))"
+    )
+
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert told.stdout.strip() == "set()"
+
+
 def test_every_page_says_what_it_shows() -> None:
     """The server lists pages with the first line of their docstrings; the front page is one of them."""
     pages = dashboards.pages()

@@ -472,6 +472,44 @@ def test_pages_are_served_beside_json(folder: Path) -> None:
         assert process.wait(timeout=30) == 0
 
 
+PREPARE = """
+import sys, threading
+from stackanalytics.surfaces.server import serve
+
+def page(lake):
+    "A page of the test."
+
+def prepare():
+    print("in", threading.current_thread() is threading.main_thread(), flush=True)
+    sys.stdin.readline()
+    print("done", flush=True)
+
+page.prepare = prepare
+serve(sys.argv[1], port=0, pages={"test": page}, on_ready=lambda url: print(url, flush=True))
+"""
+
+
+def test_pages_are_prepared_beside_the_event_loop(folder: Path) -> None:
+    """A page is prepared at the start without being asked for, in a thread; JSON is answered meanwhile."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", PREPARE, str(folder)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    try:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        lines = {process.stdout.readline().strip() for _ in range(2)}
+        [url] = lines - {"in False"}
+
+        assert requests.get(f"{url}stacky/events/", timeout=60).status_code == 200
+
+        process.stdin.write("go on\n")
+        process.stdin.flush()
+        assert process.stdout.readline() == "done\n"
+    finally:
+        process.kill()
+        process.communicate()
+
+
 def _websocket_status(url: str, origin: str) -> int:
     """How the server answers when a page of *origin* wants to talk to it."""
     page = requests.get(f"{url}/test", timeout=60).text
