@@ -1,6 +1,7 @@
 """The lake: Delta tables that hold, DuckDB that reads them, and the state beside them."""
 
 from stackanalytics.lake.compaction import KEEP_HOURS, Compacted, compact
+from stackanalytics.lake.reconciling import append_reconciliations
 from stackanalytics.lake.snapshot import Lake, open_lake
 from stackanalytics.lake.writing import DeadLetter, Landed, Notifications, Writer, create_lake
 
@@ -12,6 +13,7 @@ __all__ = [
     "Landed",
     "Notifications",
     "Writer",
+    "append_reconciliations",
     "compact",
     "create_lake",
     "open_lake",
