@@ -91,11 +91,7 @@ def test_writers_at_the_same_time_lose_nothing(tmp_path: Path) -> None:
     create_lake(tmp_path)
 
     with ThreadPoolExecutor(8) as pool:
-        list(
-            pool.map(
-                lambda n: append_reconciliations(tmp_path, _rows({"instance": f"i-{n}"}, {"tenant": "x"})), range(8)
-            )
-        )
+        list(pool.map(lambda n: append_reconciliations(tmp_path, _rows({"instance": f"i-{n}"})), range(8)))
 
     with open_lake(tmp_path) as lake:
         kept = lake.sql("select sequence, instance from reconciliations order by sequence")
