@@ -2,6 +2,7 @@
 
 from stackanalytics.analytics.event import deployments, event, event_types, events, hosts
 from stackanalytics.analytics.reconciliation import disputes, reconcile
+from stackanalytics.analytics.reason import fail_reason
 from stackanalytics.analytics.request_kpi import request_kpis, tenant_is_known
 from stackanalytics.analytics.timing import (
     slowest_timings,
@@ -11,6 +12,7 @@ from stackanalytics.analytics.timing import (
     unfinished_operations,
 )
 from stackanalytics.analytics.usage import deletes, exists, image_deletes, image_exists, images, launches
+from stackanalytics.analytics.verification import verify
 from stackanalytics.errors import DataError, InputError, LakeError, NotFoundError, SourceError, StackanalyticsError
 from stackanalytics.lake import Lake, open_lake
 
@@ -29,6 +31,7 @@ __all__ = [
     "event_types",
     "events",
     "exists",
+    "fail_reason",
     "hosts",
     "image_deletes",
     "image_exists",
@@ -43,4 +46,5 @@ __all__ = [
     "timing_summary",
     "timings",
     "unfinished_operations",
+    "verify",
 ]

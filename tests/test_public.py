@@ -5,6 +5,7 @@ import inspect
 import subprocess
 import sys
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import polars as pl
@@ -26,6 +27,7 @@ NEEDED: dict[str, dict[str, object]] = {
     "reconcile": {"nova": NOVA},
     "tenant_is_known": {"tenant": "acme"},
     "timing_distribution": {"operation": "compute.instance.create"},
+    "verify": {"until": datetime(2026, 3, 3, tzinfo=UTC)},
 }
 
 analyses = pytest.mark.parametrize("analysis", ANALYSES.values(), ids=ANALYSES)
@@ -71,9 +73,13 @@ def test_what_restricts_can_be_left_out(analysis: Callable[..., object]) -> None
         assert optional.pop(name) is inspect.Parameter.empty
     assert {name for name, default in optional.items() if default is not None} <= {
         "classes",
+        "flavor_field",
         "match",
         "newest_first",
         "offset",
+        "service",
+        "settle_s",
+        "validation_level",
     }
 
 

@@ -3,8 +3,10 @@
 ``launches``, ``deletes`` and ``exists`` are nova's, ``images``, ``image_deletes`` and
 ``image_exists`` glance's. ``launches_of(instance)``, ``deletes_of(instance)`` and
 ``exists_of(instance, first_day, last_day)`` are those of one instance, or of any where it is null;
-``exists_of`` also takes the days (UTC) in which the records were received. ``reconciles`` are the
-reconciliations and ``verdicts`` the verifications that count: the latest of each launch and record.
+``launches_among(instances)``, ``deletes_among(instances)`` and ``exists_among(instances)`` those of
+a list. ``exists_of`` and ``image_exists_of`` take the days (UTC) in which the records were received.
+``reconciles`` are the reconciliations and ``verdicts`` the verifications that count: the latest of
+each launch and record.
 
 The order of arrival changes nothing but ids. A message that came again under its id with other
 content is a notification of its own, here as elsewhere: which of the two came first is chance, so
@@ -39,6 +41,8 @@ def _counted(keys: str, *, to_the_second: str = "") -> str:
     """
 
 
+_ONE_OR_ANY = "(of_instance::varchar is null or instance = of_instance)"
+_ONE_OF = "instance in (select unnest(of_instances))"
 _SAME_OPERATION = "instance request_id deployment operation"
 
 # those that launch an instance as it is, and those that change its flavor
@@ -48,8 +52,7 @@ _RESIZED = "('compute.instance.resize.prep', 'compute.instance.resize.revert')"
 _RESIZE_FINISHED = "'compute.instance.finish_resize'"
 _IN_ORDER = "partition by instance order by generated_at, phase desc, operation, launched_at, host"
 
-LAUNCHES_OF = f"""
-create macro launches_of(of_instance) as table
+_LAUNCHES = f"""
 with told as not materialized (
     select id, generated_at, instance, request_id, deployment, operation, phase, format, host, tenant, launched_at,
         instance_type_id, instance_flavor_id, os_architecture, os_distro, os_version, rax_options
@@ -62,7 +65,7 @@ with told as not materialized (
         )
         -- a build that failed is no launch
         and (operation <> 'compute.instance.create' or phase <> 'end' or coalesce(message, 'Success') = 'Success')
-        and (of_instance::varchar is null or instance = of_instance)
+        and <criterion>
 ),
 counted as not materialized ({_counted(_SAME_OPERATION)}),
 actions as (
@@ -107,15 +110,14 @@ select id, instance, request_id, launched_at, flavor.instance_type_id, flavor.in
 from launched
 """
 
-DELETES_OF = f"""
-create macro deletes_of(of_instance) as table
+_DELETES = f"""
 with told as not materialized (
     select id, generated_at, instance, request_id, deployment, operation, format, host, launched_at,
         coalesce(terminated_at, deleted_at) as deleted_at
     from notifications
     where exchange = 'nova' and operation = 'compute.instance.delete' and phase = 'end' and instance is not null
         and launched_at is not null -- what never was launched needs no deletion
-        and (of_instance::varchar is null or instance = of_instance)
+        and <criterion>
 ),
 deleted as (
     select min(id) as id, instance, launched_at, deleted_at,
@@ -127,8 +129,7 @@ select id, instance, launched_at, deleted_at, last.deployment, last.host
 from deleted
 """
 
-EXISTS_OF = f"""
-create macro exists_of(of_instance, first_day, last_day) as table
+_EXISTS = f"""
 with told as not materialized (
     select id, message_id, instance, launched_at, coalesce(terminated_at, deleted_at) as deleted_at,
         audit_period_beginning, audit_period_ending, instance_type_id, instance_flavor_id, tenant, os_architecture,
@@ -137,9 +138,7 @@ with told as not materialized (
     from notifications
     where exchange = 'nova' and operation = 'compute.instance.exists' and instance is not null
         and launched_at is not null
-        and (of_instance::varchar is null or instance = of_instance)
-        and (first_day::date is null or date >= first_day)
-        and (last_day::date is null or date <= last_day)
+        and <criterion>
 )
 select * exclude (format)
 from ({_counted("instance deployment", to_the_second="audit_period_beginning audit_period_ending")})
@@ -175,15 +174,12 @@ _IMAGES_OF_A_BODY = (
     '{"payload": {"images": [{"id": "VARCHAR", "size": "VARCHAR", "created_at": "VARCHAR", "deleted_at": "VARCHAR"}]}}'
 )
 
-IMAGE_EXISTS_OF = f"""
-create macro image_exists_of(first_day, last_day) as table
+_IMAGE_EXISTS = f"""
 with told as (
     select id, message_id, tenant, audit_period_beginning, audit_period_ending, deployment, host, generated_at,
         try(from_json(body, '{_IMAGES_OF_A_BODY}')).payload.images as images
     from notifications
-    where exchange = 'glance' and operation = 'image.exists'
-        and (first_day::date is null or date >= first_day)
-        and (last_day::date is null or date <= last_day)
+    where exchange = 'glance' and operation = 'image.exists' and <criterion>
 ),
 listed as (
     select * exclude (images), unnest(images) as found, generate_subscripts(images, 1) - 1 as place
@@ -209,16 +205,26 @@ from verifications
 qualify sequence = max(sequence) over (partition by service, exists_id)
 """
 
+_DAYS = "(first_day::date is null or date >= first_day) and (last_day::date is null or date <= last_day)"
+
+
+def _macro(signature: str, body: str, criterion: str) -> str:
+    return f"create macro {signature} as table {body.replace('<criterion>', criterion)}"
+
+
 USAGE_NOUNS = (
-    LAUNCHES_OF,
-    DELETES_OF,
-    EXISTS_OF,
-    IMAGE_EXISTS_OF,
+    _macro("launches_of(of_instance)", _LAUNCHES, _ONE_OR_ANY),
+    _macro("launches_among(of_instances)", _LAUNCHES, _ONE_OF),
     "create view launches as from launches_of(null)",
+    _macro("deletes_of(of_instance)", _DELETES, _ONE_OR_ANY),
+    _macro("deletes_among(of_instances)", _DELETES, _ONE_OF),
     "create view deletes as from deletes_of(null)",
+    _macro("exists_of(of_instance, first_day, last_day)", _EXISTS, f"{_ONE_OR_ANY} and {_DAYS}"),
+    _macro("exists_among(of_instances)", _EXISTS, _ONE_OF),
     "create view exists as from exists_of(null, null, null)",
     IMAGES,
     IMAGE_DELETES,
+    _macro("image_exists_of(first_day, last_day)", _IMAGE_EXISTS, _DAYS),
     "create view image_exists as from image_exists_of(null, null)",
     RECONCILES,
     VERDICTS,
