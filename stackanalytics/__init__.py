@@ -1,8 +1,8 @@
 """OpenStack notifications on Parquet: events, timings, usage and meters."""
 
 from stackanalytics.analytics.event import deployments, event, event_types, events, hosts
-from stackanalytics.analytics.reconciliation import disputes, reconcile
 from stackanalytics.analytics.reason import fail_reason
+from stackanalytics.analytics.reconciliation import disputes, reconcile
 from stackanalytics.analytics.request_kpi import request_kpis, tenant_is_known
 from stackanalytics.analytics.timing import (
     slowest_timings,
