@@ -1,5 +1,6 @@
 """OpenStack notifications on Parquet: events, timings, usage and meters."""
 
+from stackanalytics.analytics.attempt import attempts
 from stackanalytics.analytics.event import deployments, event, event_types, events, hosts
 from stackanalytics.analytics.reason import fail_reason
 from stackanalytics.analytics.reconciliation import disputes, reconcile
@@ -15,6 +16,8 @@ from stackanalytics.analytics.usage import deletes, exists, image_deletes, image
 from stackanalytics.analytics.verification import verify
 from stackanalytics.errors import DataError, InputError, LakeError, NotFoundError, SourceError, StackanalyticsError
 from stackanalytics.lake import Lake, open_lake
+from stackanalytics.reports.error_detail import error_details
+from stackanalytics.reports.operation_summary import operation_summary
 
 __all__ = [
     "DataError",
@@ -24,9 +27,11 @@ __all__ = [
     "NotFoundError",
     "SourceError",
     "StackanalyticsError",
+    "attempts",
     "deletes",
     "deployments",
     "disputes",
+    "error_details",
     "event",
     "event_types",
     "events",
@@ -38,6 +43,7 @@ __all__ = [
     "images",
     "launches",
     "open_lake",
+    "operation_summary",
     "reconcile",
     "request_kpis",
     "slowest_timings",

@@ -31,6 +31,14 @@ def _dictionary(*fields: Field) -> Mapping[str, Field]:
     return MappingProxyType({field.name: field for field in fields})
 
 
+_FAILURES = {
+    "4xx": "failed with an exception of a code from 400 to 499",
+    "5xx": "failed with an exception of a code from 500 to 599",
+    "slow": "took too long",
+    "state": "left the instance in the state error",
+    "http": "told of an error without such a code",
+}
+
 FIELDS = _dictionary(
     # a notification: what identifies it
     Field("id", pa.int64(), "number of the notification, unique in the lake, growing with landing"),
@@ -144,7 +152,28 @@ FIELDS = _dictionary(
     ),
     Field("differences", DIFFERENCES, "fields that differ, with the value of the record and that of nova"),
     Field("outcome", pa.string(), "reconciled, differs, exists_expected, not_found or no_source"),
+    Field("action", pa.string(), "what a request did: create, rebuild, rescue, resize, snapshot, or aux"),
+    Field("failure", pa.string(), "how an attempt failed: 4xx, 5xx, slow, state or http"),
+    Field("error_code", pa.string(), "code of an exception, as sent"),
+    Field("error_id", pa.int64(), "id of the last notification from an error queue"),
+    Field("failure_id", pa.int64(), "id of the last notification that tells of a failure which was not mended"),
+    Field("exception", pa.string(), "JSON of an exception"),
     Field("is_error", pa.bool_(), "came over an error queue or, where no routing key is known, with priority ERROR"),
+    # reports on what requests did
+    Field("image_kind", pa.string(), "kind of the image: base, snap, or ?"),
+    Field("os_type", pa.string(), "operating system of the image: linux, windows, or ?"),
+    Field("percentile_s", pa.float64(), "a percentile of the durations, one of them", "s"),
+    Field("requests", pa.int64(), "how many requests"),
+    *(
+        field
+        for kind, meaning in _FAILURES.items()
+        for field in (
+            Field(f"failures_{kind}", pa.int64(), f"how many {meaning}"),
+            Field(f"share_{kind}", pa.float64(), f"how many of the requests {meaning}, as a fraction of 1"),
+        )
+    ),
+    Field("failures", pa.int64(), "how many requests failed in any of the ways that StackTach counts"),
+    Field("share", pa.float64(), "how many that is of all, as a fraction of 1"),
     # what billing told about a usage record
     Field("exists_id", pa.int64(), "id of the exists record"),
     Field("send_status", pa.int64(), "HTTP status of the system that took the record; 0 where none told"),

@@ -47,9 +47,10 @@ limit coalesce(:limit, -1) offset :offset
 class StoredReport:
     """The entry of one stored report.
 
-    ``[period_start, period_end)`` is what it covers. ``parameters`` and ``tables`` are JSON texts:
-    what it was asked with, and the version of each table that it was made from. ``path`` is the
-    Parquet file of its rows, below the lake's folder.
+    ``period_start`` and ``period_end`` bound what it covers, as the report names them: some name the
+    last second in it as the end. ``parameters`` and ``tables`` are JSON texts: what it was asked
+    with, and the version of each table that it was made from. ``path`` is the folder of its Parquet
+    files, below the lake's folder.
     """
 
     id: int

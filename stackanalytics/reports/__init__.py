@@ -1,0 +1,24 @@
+"""Reports: what the analyses answer, arranged for readers; a run of one can be stored."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from stackanalytics.errors import NotFoundError
+from stackanalytics.reports.error_detail import ERROR_DETAILS
+from stackanalytics.reports.operation_summary import OPERATION_SUMMARY
+from stackanalytics.reports.report import Report
+
+REPORTS: Mapping[str, Report] = MappingProxyType({report.name: report for report in (OPERATION_SUMMARY, ERROR_DETAILS)})
+
+
+def find_report(name: str) -> Report:
+    """Return the report with a name.
+
+    Raises
+    ------
+    NotFoundError
+        If there is none.
+    """
+    if name not in REPORTS:
+        raise NotFoundError(f"no report {name!r}; there are {', '.join(REPORTS)}")
+    return REPORTS[name]

@@ -13,11 +13,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import BinaryIO, TypeVar
+from typing import BinaryIO
 
 import click
 from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from stackanalytics import times
@@ -30,54 +29,26 @@ from stackanalytics.sources import files
 from stackanalytics.sources.chunk import Chunk
 from stackanalytics.sources.simulator import BILLING_FAULTS, CHOICES, Cloud
 from stackanalytics.sources.simulator import simulate as simulate_cloud
+from stackanalytics.surfaces.report_command import report
+from stackanalytics.surfaces.terminal import F, Instant, lake_option, progress_in_bytes, with_options, words
 
 DEMO_HOURS = 48
 DEMO_CHUNK = 2_000
 DEMO_MARK = "made-by-demo"
 
-words = Console(stderr=True, highlight=False)
-F = TypeVar("F", bound=Callable[..., object])
-
-
-class Instant(click.ParamType[datetime]):
-    """A time, as text."""
-
-    name = "time"
-
-    def convert(self, value: str | datetime, param: click.Parameter | None, context: click.Context | None) -> datetime:
-        """Read the text."""
-        try:
-            return times.instant(value)
-        except InputError as problem:
-            self.fail(str(problem), param, context)
-
-
-lake_option = click.option(
-    "--lake",
-    "folder",
-    type=click.Path(file_okay=False, path_type=Path),
-    required=True,
-    help="Folder of the lake.",
-)
 address_options = (
     click.option("--address", default="127.0.0.1", show_default=True, help="Address to listen at."),
     click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="Port to listen at."),
 )
 
 
-def _with(*options: Callable[[F], F]) -> Callable[[F], F]:
-    def decorate(command: F) -> F:
-        for option in reversed(options):
-            command = option(command)
-        return command
-
-    return decorate
-
-
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="stackanalytics")
 def cli() -> None:
     """Answers from OpenStack notifications."""
+
+
+cli.add_command(report)
 
 
 @cli.command()
@@ -96,7 +67,7 @@ def land(paths: tuple[str, ...], folder: Path, deployment: str, exchange: str | 
     found = files.find_files(paths)
     total = sum(Path(path).stat().st_size for path in found if path != files.STANDARD_INPUT) or None
     started = times.now()
-    with _progress("Landing", None if files.STANDARD_INPUT in found else total) as advance:
+    with progress_in_bytes("Landing", None if files.STANDARD_INPUT in found else total) as advance:
         summary = land_chunks(
             files.read(found),
             folder,
@@ -111,7 +82,7 @@ def land(paths: tuple[str, ...], folder: Path, deployment: str, exchange: str | 
 
 @cli.command()
 @lake_option
-@_with(*address_options)
+@with_options(*address_options)
 @click.option("--allow-writes", is_flag=True, help="Let requests change the lake.")
 def serve(folder: Path, address: str, port: int, allow_writes: bool) -> None:
     """Serve a lake: dashboards for people, JSON for scripts."""
@@ -151,7 +122,7 @@ def info(folder: Path, form: str) -> None:
 def compact(folder: Path, keep_hours: int) -> None:
     """Rewrite the days of a lake into few files, clustered by instance."""
     open_lake(folder).close()
-    with _progress("Compacting", None) as advance:
+    with progress_in_bytes("Compacting", None) as advance:
         done = compact_lake(folder, keep_hours=keep_hours, on_progress=lambda running: advance(running.bytes_before))
     words.print(
         f"{done.days:,} days: {done.files_before:,} files of {done.bytes_before:,} B became "
@@ -200,7 +171,7 @@ cloud_options = (
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="File to write, .gz to compress.")
 @click.option("--truth", type=click.Path(dir_okay=False, path_type=Path), help="File for what really happened.")
 @click.option("--nova", type=click.Path(dir_okay=False, path_type=Path), help="File for nova's table of instances.")
-@_with(*cloud_options)
+@with_options(*cloud_options)
 def simulate(
     start: datetime,
     hours: float | None,
@@ -231,7 +202,7 @@ def simulate(
     show_default=True,
     help="Folder of the lake; simulated notifications are landed in it.",
 )
-@_with(*address_options)
+@with_options(*address_options)
 @click.option("--seed", type=int, default=0, show_default=True, help="What all chance is drawn from.")
 def demo(folder: Path, address: str, port: int, seed: int) -> None:
     """Simulate a small cloud of the last two days, land it, and serve it.
@@ -242,7 +213,7 @@ def demo(folder: Path, address: str, port: int, seed: int) -> None:
     _clear_demo(folder)
     start = times.now().replace(minute=0, second=0, microsecond=0) - timedelta(hours=DEMO_HOURS - 2)
     cloud = Cloud(seed=seed, start=start, instances=100, operations_per_hour=150, duplicates=0.005, reorder=0.01)
-    with _progress("Simulating and landing", None) as advance:
+    with progress_in_bytes("Simulating and landing", None) as advance:
         summary = land_chunks(_simulated(cloud), folder, on_progress=lambda running: advance(running.bytes))
     compact_lake(folder)
     words.print(f"{summary.notifications:,} notifications of {DEMO_HOURS} hours are in {folder}")
@@ -303,20 +274,6 @@ def _serve(folder: Path, address: str, port: int, allow_writes: bool) -> None:
         )
     except OSError as problem:
         raise _no_port(address, port, problem) from problem
-
-
-@contextmanager
-def _progress(text: str, total: int | None) -> Iterator[Callable[[int], None]]:
-    columns = (
-        SpinnerColumn(),
-        TextColumn("{task.description}"),
-        BarColumn(),
-        DownloadColumn(),
-        TimeElapsedColumn(),
-    )
-    with Progress(*columns, console=words, transient=True) as progress:
-        task = progress.add_task(text, total=total)
-        yield lambda done: progress.update(task, completed=done)
 
 
 def _show_summary(summary: Summary, seconds: float) -> None:

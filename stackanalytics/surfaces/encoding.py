@@ -106,6 +106,15 @@ def whole_duration(duration_us: int) -> str:
     return _sign(duration_us) + _clock(abs(duration_us) // 1_000_000)
 
 
+def short_duration(seconds: float) -> str:
+    """Write a duration as StackTach's reports do: ``55s``, ``3:44s``, ``01:00:05``, cut to whole seconds."""
+    minutes, second = divmod(int(abs(seconds)), 60)
+    hours, minute = divmod(minutes, 60)
+    below_an_hour = f"{minute}:{second:02}s" if minute else f"{second}s"
+    text = f"{hours:02}:{minute:02}:{second:02}" if hours else below_an_hour
+    return f"-{text}" if seconds <= -1 else text
+
+
 def _sign(duration_us: int) -> str:
     return "-" if duration_us < 0 else ""
 

@@ -23,7 +23,7 @@ from stackanalytics import times
 from stackanalytics.analytics import event, request_kpi, timing
 from stackanalytics.errors import InputError, NotFoundError
 from stackanalytics.lake import Lake
-from stackanalytics.lake.state import StoredReport
+from stackanalytics.reports import store
 from stackanalytics.schema import FIELDS, INSTANT
 from stackanalytics.surfaces.encoding import (
     YEARS,
@@ -48,6 +48,7 @@ from stackanalytics.surfaces.encoding import (
     when,
     whole_duration,
 )
+from stackanalytics.surfaces.report_rows import report_rows
 from stackanalytics.surfaces.route import Request, Route, Surface, first_sentence
 
 Endpoint: TypeAlias = Callable[[Lake, Parameters, datetime], object]
@@ -377,10 +378,8 @@ def reports_search(lake: Lake, parameters: Parameters, now: datetime) -> Table:
 
 def report(lake: Lake, parameters: Parameters, now: datetime) -> list[object]:
     """One stored report: what it is about, then its headers and rows."""
-    report_id = _id(parameters["report_id"], "report")
-    for found in lake.state.reports(id=report_id):
-        return [_about(found), *_report_rows(lake, found)]
-    raise NotFoundError(f"no report {report_id}: /stacky/reports/ lists them")
+    entry = store.stored_report(lake, _id(parameters["report_id"], "report"))
+    return report_rows(entry, store.load(lake, entry))
 
 
 def usage(lake: Lake, parameters: Parameters, now: datetime) -> object:
@@ -474,22 +473,6 @@ def _value(lake: Lake, column: str, said: str) -> object:
         names = lake.deployments()
         return said if said in names.values() else names.get(number(said) or 0, said)
     return said
-
-
-def _about(report: StoredReport) -> dict[str, object]:
-    parameters = msgspec.json.decode(report.parameters, type=dict[str, object])
-    return {
-        "name": report.name,
-        "version": report.version,
-        "start": unixtime(report.period_start),
-        "end": unixtime(report.period_end),
-        **parameters,
-    }
-
-
-def _report_rows(lake: Lake, report: StoredReport) -> Table:
-    stored = pl.read_parquet(lake.path / report.path)
-    return table(stored.columns, stored.rows())
 
 
 def _report_id(parameters: Parameters) -> int | None:

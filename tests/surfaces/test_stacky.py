@@ -114,9 +114,9 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
 def reported(tmp_path: Path) -> Lake:
     """A lake with three stored reports."""
     lake = lake_of(tmp_path, EVENTS[:1])
-    (tmp_path / "reports").mkdir()
+    (tmp_path / "reports" / "1").mkdir(parents=True)
     rows = pl.DataFrame({"Operation": ["resize"], "Requests": [9], "% 4xx": [0.5]})
-    rows.write_parquet(tmp_path / "reports" / "1.parquet")
+    rows.write_parquet(tmp_path / "reports" / "1" / "rows.parquet")
     for name, start, created in [
         ("summary for region: all", "2014-01-14 19:00", "2014-01-14 20:10:12.947449"),
         ("summary for region: all", "2014-01-14 20:00", "2014-01-14 21:10:09.979934"),
@@ -130,7 +130,7 @@ def reported(tmp_path: Path) -> Lake:
             created_at=times.instant(created),
             parameters='{"percentile": 97, "region": null}',
             tables="{}",
-            path="reports/1.parquet",
+            path="reports/1",
         )
     return lake
 
