@@ -21,9 +21,13 @@ ANALYSES = {
     if inspect.isfunction(function := getattr(sa, name)) and "lake" in inspect.signature(function).parameters
 }
 NOVA = pl.DataFrame(schema=polars_schema(*NOVA_FIELDS))
+DAY = {"start": datetime(2026, 3, 2, tzinfo=UTC), "end": datetime(2026, 3, 3, tzinfo=UTC)}
 # what each cannot do without
 NEEDED: dict[str, dict[str, object]] = {
+    "attempts": DAY,
+    "error_details": DAY,
     "event": {"id": 1},
+    "operation_summary": DAY,
     "reconcile": {"nova": NOVA},
     "tenant_is_known": {"tenant": "acme"},
     "timing_distribution": {"operation": "compute.instance.create"},
@@ -80,6 +84,8 @@ def test_what_restricts_can_be_left_out(analysis: Callable[..., object]) -> None
         "service",
         "settle_s",
         "validation_level",
+        "percentile",
+        "slow_s",
     }
 
 
