@@ -266,7 +266,7 @@ def test_nova_knows_the_truth(faulty: Run) -> None:
         assert [row[column] for column in columns] == [launch[column] for column in columns]
         assert row["launched_at"][:19] == launch["launched_at"][:19]
     for instance, delete in deletes.items():
-        assert rows[instance]["deleted_at"] == delete["deleted_at"]
+        assert rows[instance]["deleted_at"] == delete["terminated_at"]
         assert rows[instance]["is_deleted"]
 
 

@@ -364,7 +364,8 @@ def nova_record(instance: Instance) -> Record:
         "instance_type_id": str(flavor.id),
         "instance_flavor_id": flavor.flavorid,
         "launched_at": None if instance.launched_at is None else stamp(instance.launched_at),
-        "deleted_at": None if instance.deleted_at is None else stamp(instance.deleted_at),
+        # of its two columns the one that reconciliation goes by
+        "deleted_at": None if instance.terminated_at is None else stamp(instance.terminated_at),
         "is_deleted": instance.deleted_at is not None,
         "os_architecture": ARCHITECTURE,
         "os_distro": system.reverse_domain,
