@@ -29,6 +29,7 @@ from stackanalytics.sources import files
 from stackanalytics.sources.chunk import Chunk
 from stackanalytics.sources.simulator import BILLING_FAULTS, CHOICES, Cloud
 from stackanalytics.sources.simulator import simulate as simulate_cloud
+from stackanalytics.surfaces.export_command import export
 from stackanalytics.surfaces.report_command import report
 from stackanalytics.surfaces.terminal import F, Instant, lake_option, progress_in_bytes, with_options, words
 
@@ -48,6 +49,7 @@ def cli() -> None:
     """Answers from OpenStack notifications."""
 
 
+cli.add_command(export)
 cli.add_command(report)
 
 
