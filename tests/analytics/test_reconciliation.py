@@ -1,9 +1,10 @@
 """Reconciliation: failed records and launches without a record against what nova says, by the match codes."""
 
+import json
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import polars as pl
 import pytest
@@ -14,12 +15,16 @@ from polars.testing import assert_frame_equal
 import stackanalytics as sa
 from stackanalytics import times
 from stackanalytics.analytics.reconciliation import COMPARED, DISPUTE_COLUMNS, RECONCILE_COLUMNS, compare
+from stackanalytics.landing import land
 from stackanalytics.schema import LAUNCH_FIELDS, NOVA_FIELDS, polars_schema
+from stackanalytics.sources.chunk import Chunk
+from stackanalytics.sources.nova import Snapshot
+from stackanalytics.sources.simulator import Cloud, simulate
 from stackanalytics.testing import lake_of, notification
 
 LAUNCHED = datetime(2026, 3, 1, 8, 0, 17, tzinfo=UTC)
 DELETED = datetime(2026, 3, 2, 9, tzinfo=UTC)
-DAY = datetime(2026, 3, 2, tzinfo=UTC)
+DAY, DAY_AFTER = datetime(2026, 3, 2, tzinfo=UTC), datetime(2026, 3, 3, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
 
 RECORD: dict[str, Any] = {
@@ -289,7 +294,7 @@ def _verdicts(*failed: int, verdict: str = "failed", service: str = "nova") -> p
 
 def _disputes(lake: sa.Lake) -> list[tuple[str, str]]:
     """Return the launches of the day that lack a record."""
-    found = sa.disputes(lake, start=DAY, end=DAY + timedelta(days=1))
+    found = sa.disputes(lake, start=DAY, end=DAY_AFTER)
     assert found["exists_id"].null_count() == found.height
     assert found["audit_period_beginning"].unique().to_list() in ([], [DAY])
     return [(instance, times.show(at)) for instance, at in found.select("instance", "launched_at").iter_rows()]
@@ -383,7 +388,7 @@ def test_launches_need_a_whole_period(tmp_path: Path) -> None:
     """Without a begin or an end nothing is known to be missing."""
     with lake_of(tmp_path, _launch("i-1", OLD)) as lake:
         assert sa.disputes(lake, start=DAY).is_empty()
-        assert sa.disputes(lake, end=DAY + timedelta(days=1)).is_empty()
+        assert sa.disputes(lake, end=DAY_AFTER).is_empty()
 
 
 def test_reconcile_hears_nova_on_both(tmp_path: Path) -> None:
@@ -398,7 +403,7 @@ def test_reconcile_hears_nova_on_both(tmp_path: Path) -> None:
     nova = _nova({}, {"instance": "i-2", "deleted_at": DAY - SECOND, "is_deleted": True}, {"instance": "i-3"})
 
     with lake_of(tmp_path, told) as lake:
-        period = {"start": DAY, "end": DAY + timedelta(days=1)}
+        period = {"start": DAY, "end": DAY_AFTER}
         found = sa.reconcile(lake, nova=nova, verdicts=_verdicts(1), **period)
         again = sa.reconcile(lake, nova=nova, verdicts=_verdicts(1), **period)
 
@@ -408,3 +413,83 @@ def test_reconcile_hears_nova_on_both(tmp_path: Path) -> None:
         ("i-3", None, 3, None, "exists_expected"),
     ]
     assert_frame_equal(found, again)
+
+
+# a simulated day
+
+
+class Day(NamedTuple):
+    """What comes of a day's records, what really happened, and each record by its id as it was told."""
+
+    found: pl.DataFrame
+    truth: list[dict[str, Any]]
+    records: dict[int, dict[str, Any]]
+
+
+@pytest.fixture(scope="module")
+def day(tmp_path_factory: pytest.TempPathFactory) -> Day:
+    """Return what comes of a simulated day with faults of every kind, and what really happened."""
+    rare = ("wrong_flavor", "wrong_tenant", "wrong_launched_at", "null_metadata", "missing_exists")
+    faults = {**dict.fromkeys(rare, 0.03), "missing_launch": 0.1, "missing_delete": 0.15, "false_alive": 0.15}
+    cloud = Cloud(start=DAY, exists="day", starts_empty=True, clock_skew=False, operations_per_hour=30.0, **faults)
+    truth: list[dict[str, Any]] = []
+    nova: list[dict[str, Any]] = []
+    messages = list(simulate(cloud, hours=24.5, truth=truth.append, nova=nova.append))
+    folder = tmp_path_factory.mktemp("day")
+    (folder / "nova.jsonl").write_text("\n".join(map(json.dumps, nova)))
+    land([Chunk("simulator", 1, messages)], folder / "lake")
+    with sa.open_lake(folder / "lake") as lake:
+        period = {"start": DAY, "end": DAY_AFTER}
+        verdicts = sa.verify(lake, until=DAY + timedelta(hours=24.5))
+        disputed = sa.disputes(lake, verdicts=verdicts, **period)
+        said = Snapshot(folder / "nova.jsonl").instances(disputed["instance"].to_list())
+        found = sa.reconcile(lake, nova=said, verdicts=verdicts, **period)
+        messages_by_id = dict(lake.sql("select id, message_id from exists").iter_rows())
+    told = {record["message_id"]: record for record in truth if record["kind"] == "exists"}
+    records = {id: told[message] for id, message in messages_by_id.items()}
+    return Day(found, truth, records)
+
+
+def test_what_is_reconciled_is_right(day: Day) -> None:
+    """A record is reconciled only where it is right and a launch or a deletion was not told of."""
+    reconciled = day.found.filter(pl.col("outcome") == "reconciled", pl.col("exists_id").is_not_null())
+
+    faults = {day.records[id]["fault"] for id in reconciled["exists_id"]}
+
+    assert faults == {"missing_launch", "missing_delete"}
+
+
+def test_what_is_wrong_is_not_reconciled(day: Day) -> None:
+    """A record that is wrong in itself differs from nova, and the field that is wrong is among the differences."""
+    spoilt = {fault["message_id"]: fault for fault in day.truth if fault["kind"] == "billing_fault" and fault["field"]}
+    seen = set()
+    for row in day.found.filter(pl.col("exists_id").is_not_null()).iter_rows(named=True):
+        fault = spoilt.get(day.records[row["exists_id"]]["message_id"])
+        if fault is not None:
+            seen.add(fault["fault"])
+            assert row["outcome"] == "differs"
+            assert fault["field"] in {difference["field"] for difference in row["differences"]}
+
+    assert seen == {"wrong_flavor", "wrong_tenant", "wrong_launched_at", "null_metadata", "false_alive"}
+
+
+def test_launches_that_lack_a_record_are_those_of_the_truth(day: Day) -> None:
+    """Every launch that was told and that no record tells of is disputed, and no other."""
+    told = {(record["instance"], record["launched_at"][:19]) for record in day.records.values()}
+    instances = {instance for instance, _ in told}
+    launches = sorted(
+        (record["instance"], record["launched_at"][:19])
+        for record in day.truth
+        if record["kind"] == "launch" and record["is_told"] and times.instant(record["launched_at"]) < DAY_AFTER
+    )
+    first = dict(reversed(launches))
+    expected = {
+        (instance, at)
+        for instance, at in launches
+        if (instance, at) not in told and (instance in instances or first[instance] == at)
+    }
+
+    disputed = day.found.filter(pl.col("exists_id").is_null())
+
+    assert {(row[0], times.show(row[1])[:19]) for row in disputed.select("instance", "launched_at").rows()} == expected
+    assert len(expected) >= 5
