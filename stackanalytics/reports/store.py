@@ -159,9 +159,13 @@ def load(lake: Lake, entry: StoredReport) -> Frames:
     """
     folder = lake.path / entry.path
     try:
-        return {path.stem: pl.read_parquet(path, hive_partitioning=False) for path in sorted(folder.glob("*.parquet"))}
+        paths = sorted(folder.glob("*.parquet"))
+        frames = {path.stem: pl.read_parquet(path, hive_partitioning=False) for path in paths}
     except (OSError, pl.exceptions.PolarsError) as problem:
         raise LakeError(f"the stored report {entry.id} cannot be read from {folder}: {problem}") from problem
+    if "rows" not in frames:
+        raise LakeError(f"the stored report {entry.id} has no rows.parquet in {folder}")
+    return frames
 
 
 def parameters_of(entry: StoredReport) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Answers as JSON texts: found off the event loop, and kept for those who ask the same again."""
+"""Answers as JSON texts or bytes: found off the event loop, and kept for those who ask the same again."""
 
 import asyncio
 import time
@@ -144,4 +144,6 @@ def _question(route: Route, request: Request) -> Question:
 
 def _answer(route: Route, lake: Lake, request: Request, now: datetime) -> bytes:
     answer = route.answer(lake, request, now)
+    if isinstance(answer, bytes):
+        return answer
     return b"" if answer is None else json_text(answer)

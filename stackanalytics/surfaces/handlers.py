@@ -114,6 +114,7 @@ class RouteHandler(JsonHandler):
         except StackanalyticsError as problem:
             self.refuse(_status(problem), str(problem))
         else:
+            self.set_header("Content-Type", route.content_type)
             await self.finish(answer)
 
     get = head = post = put = delete = patch = options = _respond

@@ -41,7 +41,8 @@ class Route:
     without its last slash. ``answer`` is given the lake, the request and the present second,
     and returns a JSON-able value, None for nothing. Where that depends on the present second,
     ``is_timely`` is true; where it depends on the lake's state beside its tables,
-    ``is_stateful`` is. A method other than GET writes.
+    ``is_stateful`` is. A method other than GET writes. What is not JSON, as ``content_type``
+    tells, is returned as bytes.
     """
 
     path: str
@@ -50,6 +51,7 @@ class Route:
     method: str = "GET"
     is_timely: bool = False
     is_stateful: bool = False
+    content_type: str = "application/json"
 
     @property
     def pattern(self) -> str:

@@ -67,6 +67,8 @@ REFUSED = {
         "when_min=2014-01-01&when_max=2014-01-08 00:00:01",
         "when_min=0001-01-01&when_max=0001-01-02",
     ],
+    "/reports/<report_id>/<part>.parquet": [],
+    "/reports/<report_id>/<part>.csv": [],
     "/db/tenant/info/": PAGES,
     "/db/tenant/info/<tenant>/": [""],
 }
@@ -99,10 +101,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
             created_at=times.now(),
             parameters="{}",
             tables="{}",
-            path="reports/1.parquet",
+            path="reports/1",
         )
-        (folder / "reports").mkdir()
-        lake.sql("select 1 as a").write_parquet(folder / "reports" / "1.parquet")
+        (folder / "reports" / "1").mkdir(parents=True)
+        lake.sql("select 1 as a").write_parquet(folder / "reports" / "1" / "rows.parquet")
     return folder
 
 
@@ -163,7 +165,7 @@ def test_fields_of_every_type_refuse_or_answer(url: str) -> None:
                 assert_refused(response, 400)
 
 
-@pytest.mark.parametrize("path", [path for path in REFUSED if not re.search("usage|<tenant>", path)])
+@pytest.mark.parametrize("path", [path for path in REFUSED if not re.search("usage|<tenant>|<part>", path)])
 def test_both_forms_of_a_path_are_served(url: str, path: str) -> None:
     """With and without the last slash the answer is the same table, in JSON."""
     queries = {"uuid/": f"?uuid={INSTANCE}", "timings/": "?name=x", "search/": "?field=id&value=1"}
@@ -178,6 +180,18 @@ def test_both_forms_of_a_path_are_served(url: str, path: str) -> None:
     assert {answer.headers["Content-Type"] for answer in answers} == {"application/json"}
     if "watch" not in path:
         assert answers[0].content == answers[1].content
+
+
+@pytest.mark.parametrize(
+    ("ending", "content_type", "beginning"),
+    [("parquet", "application/vnd.apache.parquet", b"PAR1"), ("csv", "text/csv; charset=utf-8", b"a\n1\n")],
+)
+def test_parts_of_reports_are_files(url: str, ending: str, content_type: str, beginning: bytes) -> None:
+    """A part of a stored report is sent as what it is."""
+    response = requests.get(f"{url}/reports/1/rows.{ending}", timeout=60)
+
+    assert (response.status_code, response.headers["Content-Type"]) == (200, content_type)
+    assert response.content.startswith(beginning)
 
 
 def test_of_a_parameter_given_twice_the_last_counts(url: str) -> None:
@@ -480,12 +494,16 @@ def page(lake):
     "A page of the test."
 
 def prepare():
-    print("in", threading.current_thread() is threading.main_thread(), flush=True)
+    tell(f"in {threading.current_thread() is threading.main_thread()}")
     sys.stdin.readline()
-    print("done", flush=True)
+    tell("done")
+
+def tell(line):
+    # at once, since another thread tells something, too
+    print(f"{line}\\n", end="", flush=True)
 
 page.prepare = prepare
-serve(sys.argv[1], port=0, pages={"test": page}, on_ready=lambda url: print(url, flush=True))
+serve(sys.argv[1], port=0, pages={"test": page}, on_ready=tell)
 """
 
 
