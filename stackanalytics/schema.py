@@ -117,6 +117,7 @@ FIELDS = _dictionary(
     Field("reason_exists_value", pa.string(), "what the exists record has there"),
     Field("reason_other_value", pa.string(), "what the other record has there"),
     Field("reason_entity", pa.string(), "kind of the other record, by its StackTach name: InstanceUsage …"),
+    Field("former_verdict", pa.string(), "verdict that counted before"),
     Field("verified_at", INSTANT, "when it was verified"),
     Field("source", pa.string(), "who said so"),
     Field("reconciled_at", INSTANT, "when it was reconciled"),

@@ -115,6 +115,60 @@ def verify(
     return lake.sql(query, parameters).cast(polars_schema(*VERDICT_COLUMNS))
 
 
+def told_since(
+    lake: Lake,
+    *,
+    service: Service,
+    last_id: int,
+    last_sequence: int,
+    due_after: datetime,
+    due_at: datetime,
+) -> list[str]:
+    """Return the instances or images whose verdicts may differ from those of a former verification.
+
+    Parameters
+    ----------
+    lake
+        The lake to ask.
+    service
+        ``nova`` or ``glance``.
+    last_id, last_sequence
+        The highest of notifications and of reconciliations that were known then.
+    due_after, due_at
+        Up to when the periods of records had to end then, and have to now.
+
+    Returns
+    -------
+    list of str
+        Uuids, in order: of those about whose usage something was told since, or reconciled, or of
+        which a record has become due.
+
+    Source: the records of :func:`verify`.
+    """
+    records = "image_exists" if service == "glance" else "exists"
+    name = "image" if service == "glance" else "instance"
+    found = lake.sql(
+        f"""
+        select resource from usage_told_after($last_id) where service = $service
+        union
+        select instance from reconciliations where sequence > $last_sequence and $service = 'nova'
+        union
+        select {name} from {records}
+        where coalesce(audit_period_ending, received_at) > $due_after
+            and coalesce(audit_period_ending, received_at) <= $due_at
+        order by all
+        """,
+        {
+            "service": service,
+            "last_id": last_id,
+            "last_sequence": last_sequence,
+            "due_after": due_after,
+            "due_at": due_at,
+        },
+    )
+    return found.to_series().drop_nulls().to_list()
+
+
 def _check(what: str, given: str, accepted: tuple[str, ...]) -> None:
     if given not in accepted:
         raise InputError(f"no {what} {given!r}; there are {', '.join(accepted)}")

@@ -120,6 +120,13 @@ def last_id(delta: DeltaTable) -> int:
     return delta.transaction_version(IDS) or 0
 
 
+def is_replaced_since(delta: DeltaTable, version: int) -> bool:
+    """Tell whether rows of the table may have been replaced by better copies after a version."""
+    count = delta.version() - version
+    entries = delta.history(count) if count > 0 else []
+    return len(entries) < count or any(entry.get("replaced", "0") != "0" for entry in entries)
+
+
 class FileWriter:
     """Writes one data file of a table; nothing of it counts until it is committed."""
 

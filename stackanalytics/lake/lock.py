@@ -1,4 +1,4 @@
-"""The lake's exclusive lock: one commit at a time, over all processes."""
+"""The lake's locks, over all processes: one commit at a time, one verification of a service at a time."""
 
 import fcntl
 import os
@@ -6,16 +6,33 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+COMMITTING = ".lock"
+
 
 @contextmanager
-def exclusive(folder: Path) -> Iterator[None]:
-    """Hold the lock of the lake in *folder*; the kernel releases it when a process dies."""
-    handle = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+def exclusive(folder: Path, name: str = COMMITTING) -> Iterator[None]:
+    """Hold a lock of the lake in *folder*; the kernel releases it when a process dies."""
+    handle = os.open(folder / name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX)
         yield
     finally:
         os.close(handle)
+
+
+def is_held(folder: Path, name: str) -> bool:
+    """Tell whether anybody holds a lock of the lake in *folder*."""
+    try:
+        handle = os.open(folder / name, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(handle)
+    return False
 
 
 def sync(path: Path) -> None:

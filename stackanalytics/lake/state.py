@@ -1,4 +1,4 @@
-"""Small mutable state in SQLite: the deployments and the registry of reports."""
+"""Small mutable state in SQLite: the deployments, the registry of reports, the runs of verification."""
 
 import sqlite3
 import threading
@@ -26,6 +26,16 @@ create table if not exists reports (
     parameters text not null,
     tables text not null,
     path text not null
+);
+create table if not exists verification_runs (
+    id integer primary key autoincrement,
+    service text not null,
+    rules text not null,
+    due_us integer not null,
+    last_id integer not null,
+    last_sequence integer not null,
+    version integer not null,
+    finished_us integer
 );
 """
 
@@ -62,6 +72,22 @@ class StoredReport:
     parameters: str
     tables: str
     path: str
+
+
+@dataclass(frozen=True, slots=True)
+class VerificationRun:
+    """A run of the verification of a service: by which rules, and how much of the lake it took into account.
+
+    Records were due up to ``due_at``; ``last_id`` and ``last_sequence`` are the highest of
+    notifications and reconciliations, ``version`` that of the table of notifications.
+    """
+
+    service: str
+    rules: str
+    due_at: datetime
+    last_id: int
+    last_sequence: int
+    version: int
 
 
 class State:
@@ -144,6 +170,36 @@ class State:
     def watch(self) -> "StateVersion":
         """Return what tells whether the state, of any kind, was changed."""
         return StateVersion(self._path)
+
+    def begin_verification(self, run: VerificationRun) -> int:
+        """Note that a verification is under way; return the number of the run."""
+        values = (run.service, run.rules, times.unix_us(run.due_at), run.last_id, run.last_sequence, run.version)
+        with self._connection() as connection:
+            begun = connection.execute(
+                "insert into verification_runs (service, rules, due_us, last_id, last_sequence, version)"
+                " values (?, ?, ?, ?, ?, ?) returning id",
+                values,
+            )
+            return int(begun.fetchone()[0])
+
+    def finish_verification(self, number: int, *, at: datetime) -> None:
+        """Note that a verification is done; former runs of the service are forgotten."""
+        with self._connection() as connection:
+            connection.execute("update verification_runs set finished_us = ? where id = ?", (times.unix_us(at), number))
+            connection.execute(
+                "delete from verification_runs where id < ?"
+                " and service = (select service from verification_runs where id = ?)",
+                (number, number),
+            )
+
+    def last_verification(self, service: str, *, is_finished: bool) -> VerificationRun | None:
+        """Return the last run of a service that is done, or that was begun and is not done."""
+        found = self.rows(
+            "select service, rules, due_us, last_id, last_sequence, version from verification_runs"
+            " where service = ? and (finished_us is not null) = ? order by id desc limit 1",
+            (service, is_finished),
+        )
+        return next((VerificationRun(row[0], row[1], times.from_unix_us(row[2]), *row[3:]) for row in found), None)
 
     def rows(self, query: str, parameters: Iterable[object] = ()) -> list[tuple[Any, ...]]:
         """Return the rows of a reading query."""

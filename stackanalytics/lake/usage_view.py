@@ -6,7 +6,8 @@
 ``launches_among(instances)``, ``deletes_among(instances)`` and ``exists_among(instances)`` those of
 a list. ``exists_of`` and ``image_exists_of`` take the days (UTC) in which the records were received.
 ``reconciles`` are the reconciliations and ``verdicts`` the verifications that count: the latest of
-each launch and record.
+each launch and record. ``usage_told_after(id)`` are the instances and images about whose usage
+something was told in notifications after an id.
 
 The order of arrival changes nothing but ids. A message that came again under its id with other
 content is a notification of its own, here as elsewhere: which of the two came first is chance, so
@@ -42,7 +43,7 @@ def _counted(keys: str, *, to_the_second: str = "") -> str:
 
 
 _ONE_OR_ANY = "(of_instance::varchar is null or instance = of_instance)"
-_ONE_OF = "instance in (select unnest(of_instances))"
+_ONE_OF = "instance in (select unnest(of_instances::varchar[]))"
 _SAME_OPERATION = "instance request_id deployment operation"
 
 # those that launch an instance as it is, and those that change its flavor
@@ -193,6 +194,22 @@ from listed
 where nullif(found.id, '') is not null and try_cast(found.created_at as timestamptz) is not null
 """
 
+TOLD_AFTER = f"""
+create macro usage_told_after(last_id) as table
+select distinct exchange as service, case exchange when 'nova' then instance else resource end as resource
+from notifications
+where id > last_id
+    and (
+        exchange = 'glance' and operation in ('image.activate', 'image.delete')
+        or exchange = 'nova' and (
+            operation in {_LAUNCHED} or operation in {_RESIZED}
+            or operation in ({_RESIZE_FINISHED}, 'compute.instance.delete', 'compute.instance.exists')
+        )
+    )
+union
+select 'glance', image from image_exists where notification_id > last_id
+"""
+
 RECONCILES = """
 create view reconciles as
 from reconciliations
@@ -226,6 +243,7 @@ USAGE_NOUNS = (
     IMAGE_DELETES,
     _macro("image_exists_of(first_day, last_day)", _IMAGE_EXISTS, _DAYS),
     "create view image_exists as from image_exists_of(null, null)",
+    TOLD_AFTER,
     RECONCILES,
     VERDICTS,
 )

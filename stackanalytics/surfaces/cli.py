@@ -32,6 +32,7 @@ from stackanalytics.sources.simulator import simulate as simulate_cloud
 from stackanalytics.surfaces.export_command import export
 from stackanalytics.surfaces.report_command import report
 from stackanalytics.surfaces.terminal import F, Instant, lake_option, progress_in_bytes, with_options, words
+from stackanalytics.surfaces.verify_command import verify_lake
 
 DEMO_HOURS = 48
 DEMO_CHUNK = 2_000
@@ -51,6 +52,7 @@ def cli() -> None:
 
 cli.add_command(export)
 cli.add_command(report)
+cli.add_command(verify_lake)
 
 
 @cli.command()

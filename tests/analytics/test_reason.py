@@ -25,7 +25,8 @@ WHEN = "Failed at 2026-11-21 18:27:20.952952 UTC for "
     ("reason", "expected"),
     [
         (("mismatch", "instance_flavor_id", "3", "2", "InstanceUsage"),
-         f"{WHEN}{INSTANCE}: Data mismatch for 'instance_flavor_id' - 'exists' contains '3' but 'launches' contains '2'"),
+         f"{WHEN}{INSTANCE}: Data mismatch for 'instance_flavor_id' - 'exists' contains '3' "
+         "but 'launches' contains '2'"),
         (("mismatch", "rax_options", None, "2", "InstanceReconcile"),
          f"{WHEN}{INSTANCE}: Data mismatch for 'rax_options' - 'exists' contains 'None' but 'launches' contains '2'"),
         (("mismatch", "deleted_at", "2014-01-17 16:06:54.500000", "2014-01-17 16:06:55.000000", "InstanceDeletes"),
@@ -34,7 +35,8 @@ WHEN = "Failed at 2026-11-21 18:27:20.952952 UTC for "
         (("not_found", "instance", INSTANCE, None, "InstanceUsage"),
          f"Couldn't find InstanceUsage using {{'instance': u'{INSTANCE}'}}"),
         (("not_found", "instance, launched_at", "2014-01-17 16:06:55.000000", None, "InstanceDeletes"),
-         f"Couldn't find InstanceDeletes using {{'instance': u'{INSTANCE}', 'launched_at': Decimal('1389974815.000000')}}"),
+         f"Couldn't find InstanceDeletes using {{'instance': u'{INSTANCE}', "
+         "'launched_at': Decimal('1389974815.000000')}"),
         (("ambiguous", "instance, launched_at", "2014-01-17 16:06:55.000000", None, "InstanceUsage"),
          f"Ambiguous results for InstanceUsage using {{'instance': u'{INSTANCE}', "
          "'launched_at': Decimal('1389974815.000000')}"),
