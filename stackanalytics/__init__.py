@@ -2,6 +2,7 @@
 
 from stackanalytics.analytics.attempt import attempts
 from stackanalytics.analytics.event import deployments, event, event_types, events, hosts
+from stackanalytics.analytics.exists_state import exists_states, exists_statistics
 from stackanalytics.analytics.reason import fail_reason
 from stackanalytics.analytics.reconciliation import disputes, reconcile
 from stackanalytics.analytics.request_kpi import request_kpis, tenant_is_known
@@ -13,6 +14,7 @@ from stackanalytics.analytics.timing import (
     unfinished_operations,
 )
 from stackanalytics.analytics.usage import deletes, exists, image_deletes, image_exists, images, launches
+from stackanalytics.analytics.usage_record import Criteria
 from stackanalytics.analytics.verification import verify
 from stackanalytics.errors import DataError, InputError, LakeError, NotFoundError, SourceError, StackanalyticsError
 from stackanalytics.lake import Lake, open_lake
@@ -20,6 +22,7 @@ from stackanalytics.reports.error_detail import error_details
 from stackanalytics.reports.operation_summary import operation_summary
 
 __all__ = [
+    "Criteria",
     "DataError",
     "InputError",
     "Lake",
@@ -36,6 +39,8 @@ __all__ = [
     "event_types",
     "events",
     "exists",
+    "exists_states",
+    "exists_statistics",
     "fail_reason",
     "hosts",
     "image_deletes",

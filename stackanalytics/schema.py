@@ -85,7 +85,7 @@ FIELDS = _dictionary(
     Field("audit_period_ending", INSTANT, "end of the audit period"),
     Field("message", pa.string(), "text of the outcome"),
     Field("bandwidth_public_out", pa.int64(), "traffic sent to the public network", "B"),
-    Field("status", pa.string(), "status of an image, a volume, a port …"),
+    Field("status", pa.string(), "status of an image, a volume, a port …; of an exists record pending, verified …"),
     Field("size", pa.int64(), "size of the thing, in the unit of its service (image: B, volume: GiB)"),
     Field("created_at", INSTANT, "when the thing was created"),
     Field("landed_at", INSTANT, "when it was written into the lake"),
@@ -176,7 +176,9 @@ FIELDS = _dictionary(
     Field("failures", pa.int64(), "how many requests failed in any of the ways that StackTach counts"),
     Field("share", pa.float64(), "how many that is of all, as a fraction of 1"),
     # what billing told about a usage record
-    Field("exists_id", pa.int64(), "id of the exists record"),
+    Field("fail_reason", pa.string(), "why an exists record failed, in words"),
+    Field("launch_id", pa.int64(), "id of the launch, or of the image, that an exists record is about"),
+    Field("delete_id", pa.int64(), "id of the deletion that an exists record tells of"),
     Field("send_status", pa.int64(), "HTTP status of the system that took the record; 0 where none told"),
     Field("event_id", pa.string(), "id that the system that took the record gave it"),
 )

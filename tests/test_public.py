@@ -77,10 +77,12 @@ def test_what_restricts_can_be_left_out(analysis: Callable[..., object]) -> None
         assert optional.pop(name) is inspect.Parameter.empty
     assert {name for name, default in optional.items() if default is not None} <= {
         "classes",
+        "descending",
         "flavor_field",
         "match",
         "newest_first",
         "offset",
+        "order_by",
         "service",
         "settle_s",
         "validation_level",

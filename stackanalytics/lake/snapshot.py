@@ -79,6 +79,7 @@ class Lake:
         parameters: Mapping[str, object] | None = None,
         *,
         holding: Mapping[str, str | int | None] | None = None,
+        frames: Mapping[str, pl.DataFrame] | None = None,
     ) -> pl.DataFrame:
         """Answer a query in DuckDB's SQL.
 
@@ -94,6 +95,8 @@ class Lake:
             What the query asks of the columns ``id``, ``instance``, ``request_id`` and ``resource`` of
             ``notifications``, null for anything: files known to have no such row are not opened. The
             query must ask it all the same.
+        frames
+            What else the query can ask, by the names that it gives them.
 
         Raises
         ------
@@ -105,6 +108,8 @@ class Lake:
         with self._engine.cursor() as cursor:
             try:
                 self._narrow(cursor, {name: value for name, value in (holding or {}).items() if value is not None})
+                for name, frame in (frames or {}).items():
+                    cursor.register(name, frame.to_arrow())
                 answer = cursor.sql(query, params=dict(parameters or {}))
                 if answer is None:
                     raise InputError(f"the query asks for nothing: {query!r}. Give one that returns rows")

@@ -13,14 +13,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Any
 
 import polars as pl
 
 from stackanalytics import times
 from stackanalytics.schema import polars_schema
-
-Service: TypeAlias = Literal["nova", "glance"]
 
 CONFIRMATION_COLUMNS = ("exists_id", "send_status", "event_id")
 REPAIRED_STATUS = 201
@@ -150,7 +148,7 @@ class UsageState:
         with self._writing():
             pass
 
-    def confirm(self, service: Service, confirmations: Iterable[Confirmation], *, at: datetime) -> None:
+    def confirm(self, service: str, confirmations: Iterable[Confirmation], *, at: datetime) -> None:
         """Take down what was answered about exists records at an instant: all of it or nothing."""
         rows = [
             (service, told.exists_id, told.message_id, told.send_status, told.event_id, times.unix_us(at))
@@ -159,7 +157,7 @@ class UsageState:
         with self._writing() as connection:
             connection.executemany(_CONFIRM, rows)
 
-    def confirmations(self, service: Service, exists_ids: Iterable[int] | None = None) -> pl.DataFrame:
+    def confirmations(self, service: str, exists_ids: Iterable[int] | None = None) -> pl.DataFrame:
         """Return what was answered about exists records: about all, or about those with an id.
 
         Returns
@@ -171,7 +169,7 @@ class UsageState:
         rows = self._rows_of(_CONFIRMATIONS, service, exists_ids)
         return pl.DataFrame(rows, schema=polars_schema(*CONFIRMATION_COLUMNS), orient="row")
 
-    def repair(self, service: Service, message_ids: Mapping[int, str | None], *, at: datetime) -> set[int]:
+    def repair(self, service: str, message_ids: Mapping[int, str | None], *, at: datetime) -> set[int]:
         """Mark exists records as sent before they were verified, at an instant.
 
         Parameters
@@ -197,7 +195,7 @@ class UsageState:
             connection.executemany(_CONFIRM, rows)
         return marked
 
-    def repaired(self, service: Service, exists_ids: Iterable[int] | None = None) -> pl.DataFrame:
+    def repaired(self, service: str, exists_ids: Iterable[int] | None = None) -> pl.DataFrame:
         """Return which exists records were marked as sent: all, or those with an id.
 
         Returns
@@ -227,7 +225,7 @@ class UsageState:
             for id, name, updated_us, types in rows
         ]
 
-    def _rows_of(self, query: str, service: Service, exists_ids: Iterable[int] | None) -> list[tuple[Any, ...]]:
+    def _rows_of(self, query: str, service: str, exists_ids: Iterable[int] | None) -> list[tuple[Any, ...]]:
         if exists_ids is None:
             return self._rows(query.format(criterion=""), {"service": service})
         ids = json.dumps(list(exists_ids))

@@ -48,7 +48,7 @@ class Answers:
         """Return the answer to a request as JSON text, at once where it is kept."""
         lake, now = self._current(), times.now().replace(microsecond=0)
         if route.method != "GET":
-            return await self._write(route, lake, request, now)
+            return await self._write(route, request, now)
         question = _question(route, request)
         state = (
             tuple(lake.version.items()),
@@ -72,12 +72,17 @@ class Answers:
         await asyncio.to_thread(self._workers.shutdown)
         self._state_version.close()
 
-    async def _write(self, route: Route, lake: Lake, request: Request, now: datetime) -> bytes:
+    async def _write(self, route: Route, request: Request, now: datetime) -> bytes:
+        await self._look()
+        lake = self._current()
         answer = await self._ask(route, lake, request, now)
-        await asyncio.get_running_loop().run_in_executor(self._workers, self._current.look)
+        await self._look()
         if self._current().version != lake.version:
             self._shelf.clear()
         return answer
+
+    async def _look(self) -> None:
+        await asyncio.get_running_loop().run_in_executor(self._workers, self._current.look)
 
     def _ask(self, route: Route, lake: Lake, request: Request, now: datetime) -> asyncio.Future[bytes]:
         return asyncio.get_running_loop().run_in_executor(self._workers, _answer, route, lake, request, now)

@@ -1,0 +1,301 @@
+"""What became of exists records: verified or not, sent or not. It is derived here and nowhere else.
+
+A record is ``pending`` until a verification has a verdict on it. That a system downstream had sent
+it on before (a *repair*) makes it ``sent_unverified``, and ``sent_failed`` when it fails; when it
+does not, it is ``verified`` or ``reconciled`` as any other. While a verification is under way,
+the records without a verdict that it is about are ``verifying`` or ``sent_verifying``.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+import polars as pl
+
+from stackanalytics.analytics.reason import fail_reason
+from stackanalytics.analytics.usage import EXISTS_COLUMNS, IMAGE_EXISTS_COLUMNS
+from stackanalytics.analytics.usage_record import Criteria, Noun, Values, check_columns, order, usage_records
+from stackanalytics.errors import InputError
+from stackanalytics.lake import Lake
+from stackanalytics.schema import polars_schema
+
+STATE_COLUMNS = ("status", "fail_reason", "send_status", "event_id")
+STATISTICS_COLUMNS = ("status", "send_status", "count")
+LINK_COLUMNS = ("launch_id", "delete_id")
+
+_ASKABLE = ("status", "send_status", "event_id")
+_TOLD_DOWNSTREAM = {"send_status", "event_id"}
+_MANY = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class _Service:
+    """Where the exists records of a service are, and what they are about."""
+
+    noun: Noun
+    columns: tuple[str, ...]
+    subject: str
+    launches: Noun
+    deletes: Noun
+    criterion: str
+
+
+_SERVICES: Mapping[str, _Service] = MappingProxyType(
+    {
+        "nova": _Service(
+            "exists",
+            EXISTS_COLUMNS,
+            "instance",
+            "launches",
+            "deletes",
+            "date_trunc('second', others.launched_at) = date_trunc('second', records.launched_at)",
+        ),
+        "glance": _Service("image_exists", IMAGE_EXISTS_COLUMNS, "image", "images", "image_deletes", "true"),
+    }
+)
+
+_STATES = """
+select records.*,
+    case
+        when verdict is null and repaired.exists_id is null then 'pending'
+        when verdict is null then 'sent_unverified'
+        when verdict = 'failed' and repaired.exists_id is not null then 'sent_failed'
+        else verdict
+    end as status,
+    coalesce(confirmations.send_status, 0) as send_status,
+    confirmations.event_id,
+    verified_at,
+    columns('reason_.*')
+from records
+left join (from verdicts where service = $service) as verdicts on verdicts.exists_id = records.id
+left join repaired on repaired.exists_id = records.id
+left join confirmations on confirmations.exists_id = records.id
+"""
+
+_LINKS = """
+select records.id, min(others.id) as other_id
+from records
+join others on others.{subject} = records.{subject} and {criterion}
+group by records.id
+"""
+
+
+def exists_states(
+    lake: Lake,
+    *,
+    service: str = "nova",
+    id: int | None = None,
+    message_ids: Iterable[str] | None = None,
+    criteria: Criteria | None = None,
+    order_by: str = "id",
+    descending: bool = False,
+    limit: int | None = None,
+    offset: int = 0,
+) -> pl.DataFrame:
+    """Return exists records and what became of them.
+
+    Parameters
+    ----------
+    lake
+        The lake to ask.
+    service
+        ``nova`` or ``glance``.
+    id, message_ids
+        Only the one with this id, for which the lake is not searched; only those that came with one of
+        these messages.
+    criteria
+        Only those that meet all of them; any column but ``fail_reason`` can be asked for.
+    order_by, descending
+        Column to order by, and whether the highest comes first; of equal ones the ``id`` decides. What
+        is not known counts as lowest.
+    limit, offset
+        At most so many, after leaving out so many; None for all.
+
+    Returns
+    -------
+    polars.DataFrame
+        A row a record, with the columns of :func:`exists` or :func:`image_exists`, and
+
+        * ``status`` (String): ``pending``, ``verifying``, ``verified``, ``reconciled`` or ``failed``;
+          for those that were sent before they were verified ``sent_unverified``, ``sent_verifying``
+          or ``sent_failed``, and ``verified`` or ``reconciled`` as well
+        * ``fail_reason`` (String): why it failed, in words; null where it did not
+        * ``send_status`` (Int64): HTTP status of the system that took it; 0 where none told
+        * ``event_id`` (String): id that the system that took it gave it
+
+    Raises
+    ------
+    InputError
+        If there is no such service or the records have no such column.
+
+    Source: :func:`exists` or :func:`image_exists`, the stored verifications, confirmations and repairs.
+
+    Examples
+    --------
+    >>> sa.exists_states(lake, limit=10)["status"].to_list()
+    []
+    """
+    of, criteria = _service(service), criteria or Criteria()
+    asked = {*criteria.columns, order_by}
+    check_columns(asked, (*of.columns, *_ASKABLE))
+    if asked <= set(of.columns):
+        records = usage_records(
+            lake,
+            noun=of.noun,
+            id=id,
+            among=None if message_ids is None else {"message_id": message_ids},
+            criteria=criteria,
+            order_by=order_by,
+            descending=descending,
+            limit=limit,
+            offset=offset,
+        )
+    else:
+        ids = _ids(lake, service, criteria, order_by, descending=descending, limit=limit, offset=offset)
+        found = usage_records(lake, noun=of.noun, among={"id": ids["id"]})
+        records = ids.join(found, on="id", maintain_order="left")
+    return _with_states(lake, service, records)
+
+
+def exists_statistics(lake: Lake, *, service: str = "nova", criteria: Criteria | None = None) -> pl.DataFrame:
+    """Return how many exists records are in which state.
+
+    Parameters
+    ----------
+    lake
+        The lake to ask.
+    service
+        ``nova`` or ``glance``.
+    criteria
+        Only those that meet all of them; any column of :func:`exists_states` but ``fail_reason``.
+
+    Returns
+    -------
+    polars.DataFrame
+        A row a combination that there is, in order, with ``status`` (String), ``send_status`` (Int64)
+        and ``count`` (Int64), as :func:`exists_states` has them.
+
+    Raises
+    ------
+    InputError
+        If there is no such service or the records have no such column.
+
+    Source: as :func:`exists_states`.
+
+    Examples
+    --------
+    >>> sa.exists_statistics(lake).rows()
+    []
+    """
+    of, criteria = _service(service), criteria or Criteria()
+    check_columns(criteria.columns, (*of.columns, *_ASKABLE))
+    records = usage_records(lake, noun=of.noun, criteria=criteria.only(of.columns), columns=("id",))
+    written, values = criteria.only(_ASKABLE).sql()
+    return _ask(
+        lake,
+        service,
+        f"""
+        select status, send_status, count(*) as count
+        from ({_STATES})
+        where {written}
+        group by all
+        order by all
+        """,
+        records,
+        values,
+    ).cast(polars_schema(*STATISTICS_COLUMNS))
+
+
+def exists_links(lake: Lake, records: pl.DataFrame, *, service: str = "nova") -> pl.DataFrame:
+    """Return exists records with the launch and the deletion that each is about.
+
+    Parameters
+    ----------
+    lake
+        The lake to ask.
+    records
+        Rows of :func:`exists_states`, :func:`exists` or :func:`image_exists`.
+    service
+        The service that they are of.
+
+    Returns
+    -------
+    polars.DataFrame
+        The records in their order, with ``launch_id`` (Int64; of the launch in the same second, or of
+        the image) and ``delete_id`` (Int64; likewise, where the record has a ``deleted_at``), the lowest
+        where there are several, null where there is none.
+
+    Source: :func:`launches` and :func:`deletes`, or :func:`images` and :func:`image_deletes`.
+    """
+    of = _service(service)
+    deleted = records.filter(pl.col("deleted_at").is_not_null())
+    launches = _linked(lake, of, of.launches, records).rename({"other_id": "launch_id"})
+    deletes = _linked(lake, of, of.deletes, deleted).rename({"other_id": "delete_id"})
+    linked = records.join(launches, on="id", how="left", maintain_order="left")
+    return linked.join(deletes, on="id", how="left", maintain_order="left")
+
+
+def _service(name: str) -> _Service:
+    if name not in _SERVICES:
+        raise InputError(f"no service {name!r}; the services are {', '.join(_SERVICES)}")
+    return _SERVICES[name]
+
+
+def _ids(
+    lake: Lake,
+    service: str,
+    criteria: Criteria,
+    order_by: str,
+    *,
+    descending: bool,
+    limit: int | None,
+    offset: int,
+) -> pl.DataFrame:
+    """Return the ids of a page that depends on the state of records: all of them have to be looked at."""
+    of = _SERVICES[service]
+    shown = dict.fromkeys(("id", order_by) if order_by in of.columns else ("id",))
+    records = usage_records(lake, noun=of.noun, criteria=criteria.only(of.columns), columns=tuple(shown))
+    written, values = criteria.only(_ASKABLE).sql()
+    query = f"""
+        select id
+        from ({_STATES})
+        where {written}
+        order by {order(order_by, descending)}
+        limit $limit offset $offset
+    """
+    values |= {"limit": limit, "offset": offset}
+    needs_told = bool(_TOLD_DOWNSTREAM & {*criteria.columns, order_by})
+    return _ask(lake, service, query, records, values, needs_told=needs_told)
+
+
+def _with_states(lake: Lake, service: str, records: pl.DataFrame) -> pl.DataFrame:
+    of = _SERVICES[service]
+    columns = (*of.columns, *STATE_COLUMNS)
+    states = _ask(lake, service, _STATES, records.select("id", resource=of.subject), {})
+    reasons = [
+        fail_reason({**row, "service": service, "exists_id": row["id"]})
+        for row in states.select("id", "resource", "verified_at", "^reason_.*$").iter_rows(named=True)
+    ]
+    states = states.with_columns(fail_reason=pl.Series(reasons, dtype=pl.String))
+    stated = records.join(states, on="id", how="left", maintain_order="left")
+    return stated.select(columns).cast(polars_schema(*columns))
+
+
+def _ask(
+    lake: Lake, service: str, query: str, records: pl.DataFrame, values: Values, *, needs_told: bool = True
+) -> pl.DataFrame:
+    """Ask about ``records``, of which ``repaired`` and ``confirmations`` are known."""
+    ids = None if records.height > _MANY else records["id"].to_list()
+    frames = {
+        "records": records,
+        "repaired": lake.usage_state.repaired(service, ids),
+        "confirmations": lake.usage_state.confirmations(service, ids if needs_told else []),
+    }
+    return lake.sql(query, {"service": service, **values}, frames=frames)
+
+
+def _linked(lake: Lake, of: _Service, noun: Noun, records: pl.DataFrame) -> pl.DataFrame:
+    """Return the lowest id of what each record is about, as ``other_id``."""
+    others = usage_records(lake, noun=noun, among={of.subject: records[of.subject]})
+    query = _LINKS.format(subject=of.subject, criterion=of.criterion)
+    return lake.sql(query, frames={"records": records, "others": others}).cast({"id": pl.Int64, "other_id": pl.Int64})
