@@ -49,10 +49,20 @@ def show_events(current: NewestLake) -> object:
     return Events(current).page()
 
 
+@_in("dashboards.reports")
+def show_reports(current: NewestLake) -> object:
+    """Stored reports: as picture and table, and as files."""
+    from dashboards.reports import Reports
+
+    return Reports(current).page()
+
+
 def pages() -> Mapping[str, Page]:
     """Return the dashboards by the last part of their path; the one named ``""`` is the landing page.
 
     Each is a function that is given the lake as a function, calls that whenever it needs data
     (the lake grows), and returns what Panel can show.
     """
-    return MappingProxyType({"": show_overview, "timings": show_timings, "events": show_events})
+    return MappingProxyType(
+        {"": show_overview, "timings": show_timings, "events": show_events, "reports": show_reports}
+    )

@@ -27,7 +27,7 @@ _STYLE = """
 .error { color: var(--mui-palette-error-main); font-weight: 500; }
 """
 
-Form: TypeAlias = Literal["text", "count", "duration", "moment", "link", "error"]
+Form: TypeAlias = Literal["text", "count", "number", "share", "duration", "moment", "link", "error"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ def _cells(column: Column) -> pl.Expr:
         case "moment":
             return cells.dt.strftime(_MOMENT).fill_null(NOTHING)
         case "text":
-            return cells.fill_null(NOTHING)
+            return cells.cast(pl.String).fill_null(NOTHING)
         case "link":
             return cells.fill_null("")
         case _:
@@ -122,13 +122,17 @@ def places(frame: pl.DataFrame, field: str, value: object) -> list[int]:
 
 
 def _align(column: Column) -> str:
-    return "right" if column.form in ("count", "duration") else "left"
+    return "right" if column.form in ("count", "number", "share", "duration") else "left"
 
 
 def _formatter(column: Column) -> CellFormatter:
     match column.form:
         case "count":
             return NumberFormatter(format="0,0", nan_format=NOTHING)
+        case "number":
+            return NumberFormatter(format="0,0.00", nan_format=NOTHING)
+        case "share":
+            return NumberFormatter(format="0.0 %", nan_format=NOTHING)
         case "duration":
             return HTMLTemplateFormatter(template=f'<span title="<%- value %> s"><%- {_said(column)} %></span>')
         case "error":

@@ -12,6 +12,7 @@ from panel_material_ui.base import BASE_TEMPLATE
 
 PRIMARY = "#1d5fa8"
 BARS = "#4a8ad4"
+CATEGORIES = ["#4a8ad4", "#e08a3c", "#5fae73", "#c8577a", "#8d7cc9", "#b59f3b", "#4fb0b5", "#9a9a9a"]
 
 _DARK_BAR = {"backgroundColor": "#17293d", "backgroundImage": "none", "color": "white"}
 _THEME = {
@@ -40,7 +41,7 @@ _DOCUMENT = BASE_TEMPLATE.environment.from_string(
 )
 _OTHER = {"minWidth": 0}
 _CURRENT = {**_OTHER, "textDecoration": "underline", "textUnderlineOffset": "6px"}
-_NAVIGATION = (("Overview", "./"), ("Timings", "timings"), ("Events", "events"))
+_NAVIGATION = (("Overview", "./"), ("Timings", "timings"), ("Events", "events"), ("Reports", "reports"))
 THREADS = 4
 
 _HEADING_STYLE = """
@@ -74,6 +75,11 @@ a { display: block; padding: 16px; border: 1px solid var(--mui-palette-divider);
 a:hover, a:focus-visible { border-color: var(--mui-palette-primary-main); }
 b { display: block; font-size: 1.1rem; font-weight: 500; color: var(--mui-palette-primary-main); }
 span { font-size: 0.9rem; opacity: 0.8; }
+"""
+_FILES_STYLE = """
+nav { display: flex; flex-wrap: wrap; gap: 6px 16px; font-size: 0.875rem; }
+nav:not(:empty)::before { content: "Download:"; opacity: 0.7; }
+a { color: var(--mui-palette-primary-main); }
 """
 _CODE_STYLE = """
 pre { font-size: 0.8rem; line-height: 1.45; margin: 0; max-height: 600px; overflow: auto; padding: 12px;
@@ -153,6 +159,16 @@ def cards(entries: Sequence[tuple[str, str, str]]) -> pn.pane.HTML:
         for path, title, about in entries
     )
     return _html(f"<nav>{''.join(items)}</nav>", _CARDS_STYLE)
+
+
+def downloads(files: Any) -> pn.pane.HTML:
+    """Return links to files: pairs of an address and a name."""
+    return _html(following(_files, files), _FILES_STYLE)
+
+
+def _files(files: Sequence[tuple[str, str]]) -> str:
+    links = (f'<a href="{escape(path)}" download>{escape(name)}</a>' for path, name in files)
+    return f"<nav>{''.join(links)}</nav>"
 
 
 def side_by_side(*content: object) -> pmui.Grid:

@@ -64,6 +64,10 @@ class View(param.Parameterized):
     def ask(self, lake: Lake) -> Any:
         """Return the answer to what the parameters ask."""
 
+    def state_of(self, lake: Lake) -> object:
+        """Return what the answer depends on beside the version of the lake."""
+        return None
+
     @abstractmethod
     def content(self) -> pmui.Column:
         """Return what the page shows, as it stands in a notebook too."""
@@ -72,7 +76,7 @@ class View(param.Parameterized):
         """Ask the lake at its newest version, unless the answer at hand is to that."""
         with self._turn:  # the last who waits reads the newest parameters, so its answer is the one that stays
             lake = self._current()
-            question = (lake, *(getattr(self, name) for name in self.QUESTION))
+            question = (lake, self.state_of(lake), *(getattr(self, name) for name in self.QUESTION))
             if question == self._answered:
                 return
             self._answered = question

@@ -4,6 +4,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from shutil import which
 from typing import Any
@@ -13,6 +14,9 @@ import requests
 
 import dashboards
 from dashboards.overview import EXAMPLES
+from stackanalytics.reports import find_report
+from stackanalytics.reports.report import Period
+from stackanalytics.reports.store import Run, store
 from stackanalytics.surfaces.route import first_sentence
 from stackanalytics.testing import lake_of, notification
 
@@ -37,7 +41,7 @@ def test_preparing_pages_imports_what_they_need() -> None:
     code = (
         "import sys, dashboards\n"
         "for page in dashboards.pages().values(): page.prepare()\n"
-        "needed = ('overview', 'timings', 'events')\n"
+        "needed = ('overview', 'timings', 'events', 'reports')\n"
         "print({'panel_material_ui', 'holoviews', *(f'dashboards.{name}' for name in needed)} - set(sys.modules))"
     )
 
@@ -50,7 +54,7 @@ def test_every_page_says_what_it_shows() -> None:
     """The server lists pages with the first line of their docstrings; the front page is one of them."""
     pages = dashboards.pages()
 
-    assert set(pages) == {"", "timings", "events"}
+    assert set(pages) == {"", "timings", "events", "reports"}
     assert all(first_sentence(page).endswith(".") for page in pages.values())
 
 
@@ -156,6 +160,29 @@ def test_filters_change_what_is_shown_and_the_address(hostile: str) -> None:
 
         page.goto(f"{hostile}/timings?start={HOSTILE}")
         page.get_by_text("is not a time").wait_for()
+
+
+@pytest.mark.xdist_group("browser")
+def test_a_report_is_chosen_and_its_files_are_there(tmp_path: Path, served: Callable[[Path], str]) -> None:
+    """A visitor chooses a stored report, sees its rows, and each file that is linked can be had."""
+    told = notification("compute.instance.update", "2026-03-02 10:00", instance="i-1", request_id="req-1")
+    lake = lake_of(tmp_path, [told])
+    day = Period.before(datetime(2026, 3, 3, tzinfo=UTC), "day")
+    store(lake, Run(find_report("operation-summary"), day, {}), created_at=day.end)
+    address = served(tmp_path)
+
+    with browser() as page:
+        page.goto(f"{address}/reports")
+        page.get_by_text("summary for region: all", exact=True).click()
+        page.get_by_text("summary for region: all, report 1").wait_for()
+        page.wait_for_url("**/reports?report=1")
+        page.get_by_text("Shortest").wait_for()
+        links = [link.get_attribute("href") for link in page.get_by_text("rows.").all()]
+        assert links == ["reports/1/rows.csv", "reports/1/rows.parquet"]
+        assert all(requests.get(f"{address}/{link}", timeout=60).ok for link in links)
+
+        page.goto(f"{address}/reports?report=7")
+        page.get_by_text("There is no report 7.").wait_for()
 
 
 @pytest.mark.xdist_group("browser")

@@ -1,0 +1,84 @@
+"""The page of stored reports: a report in, frames out."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from dashboards.reports import Reports, _about, _columns, _failures, _files
+from stackanalytics import Lake
+from stackanalytics.reports import find_report
+from stackanalytics.reports.report import Period
+from stackanalytics.reports.store import Run, store
+from stackanalytics.testing import lake_of, notification
+
+NOW = datetime(2026, 3, 3, tzinfo=UTC)
+ERROR = {"instance_id": "i-1", "exception": {"kwargs": {"code": 404}}}
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Lake:
+    """A lake with a request that failed; its summary is report 1, the details of errors report 2."""
+    about = {"instance": "i-1", "request_id": "req-1"}
+    told = [
+        notification("compute.instance.update", "2026-03-02 10:00", **about),
+        notification("compute.instance.create.error", "2026-03-02 10:01", payload=ERROR, priority="ERROR", **about),
+    ]
+    lake = lake_of(tmp_path, told)
+    for name in ("operation-summary", "error-details"):
+        store(lake, Run(find_report(name), Period.before(NOW, "day"), {}), created_at=NOW)
+    return lake
+
+
+def opened(lake: Lake, **question: object) -> Reports:
+    """Return the page as it is once the lake was asked."""
+    view = Reports(lambda: lake, **question)
+    view.look()
+    return view
+
+
+def test_stored_reports_newest_first(lake: Lake) -> None:
+    """All are listed until a name or a period restricts them."""
+    assert opened(lake).answer.stored["id"].to_list() == [2, 1]
+    assert opened(lake, kind="summary for region: all").answer.stored["id"].to_list() == [1]
+    assert opened(lake, start=datetime(2026, 3, 2)).answer.stored["id"].to_list() == [2, 1]
+    assert opened(lake, end=datetime(2026, 3, 2)).answer.stored["id"].to_list() == []
+
+
+def test_a_report_stored_meanwhile_is_listed(lake: Lake) -> None:
+    """The list follows what is stored, though the lake has no new version."""
+    view = opened(lake)
+    store(lake, Run(find_report("operation-summary"), Period.before(NOW, "hour"), {}), created_at=NOW)
+
+    view.look()
+
+    assert view.answer.stored["id"].to_list() == [3, 2, 1]
+
+
+def test_a_chosen_report_is_shown(lake: Lake) -> None:
+    """What it is about, its failures as a picture has them, and its files."""
+    answer = opened(lake, report=1).answer
+
+    assert _failures(answer.frames["rows"]) == [("create · ? · ?", "4xx", 1)]
+    assert {("Made from", "notifications at version 1"), ("% failed", "100.0%")} <= set(_about(answer))
+    assert ("reports/1/rows.csv", "rows.csv") in _files(answer)
+
+
+def test_columns_take_the_form_of_their_values(lake: Lake) -> None:
+    """Durations, instants, ids and links are told apart; lists are left out."""
+    forms = {column.field: column.form for column in _columns(opened(lake, report=2).answer.frames["rows"])}
+
+    assert [forms[name] for name in ("duration_s", "generated_at", "failure_id", "instance", "failure")] == [
+        "duration",
+        "moment",
+        "text",
+        "link",
+        "text",
+    ]
+
+
+def test_an_unknown_report_is_a_problem_in_words(lake: Lake) -> None:
+    """A number that no report has is told of; nothing fails."""
+    view = opened(lake, report=7)
+
+    assert (view.answer, view.problem) == (None, "There is no report 7.")
