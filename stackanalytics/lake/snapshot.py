@@ -9,9 +9,10 @@ import duckdb
 import polars as pl
 import pyarrow as pa
 
-from stackanalytics.errors import InputError, LakeError
+from stackanalytics.errors import DataError, InputError, LakeError
 from stackanalytics.lake import delta, lookup, usage_view, view
 from stackanalytics.lake.state import State
+from stackanalytics.lake.statement import check_columns, check_reads
 from stackanalytics.lake.usage_state import UsageState
 from stackanalytics.schema import INFO_FIELDS, NOTIFICATIONS, TABLES, Table, polars_schema
 
@@ -101,20 +102,28 @@ class Lake:
         Raises
         ------
         InputError
-            If DuckDB does not accept the query.
+            If DuckDB does not accept the query, it is not one statement that reads, or the answer has a
+            column that a frame cannot hold.
         LakeError
             If the data cannot be read.
+        DataError
+            If there is too little memory for it.
         """
         with self._engine.cursor() as cursor:
             try:
                 self._narrow(cursor, {name: value for name, value in (holding or {}).items() if value is not None})
+                check_reads(query)
                 for name, frame in (frames or {}).items():
                     cursor.register(name, frame.to_arrow())
                 answer = cursor.sql(query, params=dict(parameters or {}))
-                if answer is None:
-                    raise InputError(f"the query asks for nothing: {query!r}. Give one that returns rows")
+                check_columns(answer)
                 found: pl.DataFrame = answer.pl()
                 return found
+            except duckdb.OutOfMemoryException as problem:
+                advice = "Ask for fewer days or columns, or let the query count and sum"
+                raise DataError(
+                    f"the query needs more memory than it may have. {advice}. DuckDB: {problem}"
+                ) from problem
             except duckdb.IOException as problem:
                 raise LakeError(f"{self.path} cannot be read: {problem}") from problem
             except duckdb.Error as problem:
