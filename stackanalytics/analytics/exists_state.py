@@ -9,6 +9,7 @@ the records without a verdict that it is about are ``verifying`` or ``sent_verif
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Any
 
 import polars as pl
 
@@ -16,13 +17,15 @@ from stackanalytics.analytics.reason import fail_reason
 from stackanalytics.analytics.usage import EXISTS_COLUMNS, IMAGE_EXISTS_COLUMNS
 from stackanalytics.analytics.usage_record import Criteria, Noun, Values, check_columns, order, usage_records
 from stackanalytics.errors import InputError
-from stackanalytics.lake import Lake
+from stackanalytics.lake import Lake, verification_under_way
 from stackanalytics.schema import polars_schema
 
 STATE_COLUMNS = ("status", "fail_reason", "send_status", "event_id")
 STATISTICS_COLUMNS = ("status", "send_status", "count")
 LINK_COLUMNS = ("launch_id", "delete_id")
 
+# what the state of a record depends on
+_DECISIVE = ("id", "audit_period_ending", "received_at")
 _ASKABLE = ("status", "send_status", "event_id")
 _TOLD_DOWNSTREAM = {"send_status", "event_id"}
 _MANY = 20_000
@@ -57,6 +60,8 @@ _SERVICES: Mapping[str, _Service] = MappingProxyType(
 _STATES = """
 select records.*,
     case
+        when verdict is null and coalesce(audit_period_ending, received_at) <= $due_at
+            then if(repaired.exists_id is null, 'verifying', 'sent_verifying')
         when verdict is null and repaired.exists_id is null then 'pending'
         when verdict is null then 'sent_unverified'
         when verdict = 'failed' and repaired.exists_id is not null then 'sent_failed'
@@ -138,20 +143,12 @@ def exists_states(
     of, criteria = _service(service), criteria or Criteria()
     asked = {*criteria.columns, order_by}
     check_columns(asked, (*of.columns, *_ASKABLE))
+    which: dict[str, Any] = {"id": id, "among": None if message_ids is None else {"message_id": message_ids}}
+    page: dict[str, Any] = {"order_by": order_by, "descending": descending, "limit": limit, "offset": offset}
     if asked <= set(of.columns):
-        records = usage_records(
-            lake,
-            noun=of.noun,
-            id=id,
-            among=None if message_ids is None else {"message_id": message_ids},
-            criteria=criteria,
-            order_by=order_by,
-            descending=descending,
-            limit=limit,
-            offset=offset,
-        )
+        records = usage_records(lake, noun=of.noun, criteria=criteria, **which, **page)
     else:
-        ids = _ids(lake, service, criteria, order_by, descending=descending, limit=limit, offset=offset)
+        ids = _ids(lake, service, which, criteria, **page)
         found = usage_records(lake, noun=of.noun, among={"id": ids["id"]})
         records = ids.join(found, on="id", maintain_order="left")
     return _with_states(lake, service, records)
@@ -189,7 +186,7 @@ def exists_statistics(lake: Lake, *, service: str = "nova", criteria: Criteria |
     """
     of, criteria = _service(service), criteria or Criteria()
     check_columns(criteria.columns, (*of.columns, *_ASKABLE))
-    records = usage_records(lake, noun=of.noun, criteria=criteria.only(of.columns), columns=("id",))
+    records = usage_records(lake, noun=of.noun, criteria=criteria.only(of.columns), columns=_DECISIVE)
     written, values = criteria.only(_ASKABLE).sql()
     return _ask(
         lake,
@@ -244,17 +241,18 @@ def _service(name: str) -> _Service:
 def _ids(
     lake: Lake,
     service: str,
+    which: Mapping[str, Any],
     criteria: Criteria,
-    order_by: str,
     *,
+    order_by: str,
     descending: bool,
     limit: int | None,
     offset: int,
 ) -> pl.DataFrame:
     """Return the ids of a page that depends on the state of records: all of them have to be looked at."""
     of = _SERVICES[service]
-    shown = dict.fromkeys(("id", order_by) if order_by in of.columns else ("id",))
-    records = usage_records(lake, noun=of.noun, criteria=criteria.only(of.columns), columns=tuple(shown))
+    shown = tuple(dict.fromkeys((*_DECISIVE, order_by) if order_by in of.columns else _DECISIVE))
+    records = usage_records(lake, noun=of.noun, criteria=criteria.only(of.columns), columns=shown, **which)
     written, values = criteria.only(_ASKABLE).sql()
     query = f"""
         select id
@@ -271,7 +269,7 @@ def _ids(
 def _with_states(lake: Lake, service: str, records: pl.DataFrame) -> pl.DataFrame:
     of = _SERVICES[service]
     columns = (*of.columns, *STATE_COLUMNS)
-    states = _ask(lake, service, _STATES, records.select("id", resource=of.subject), {})
+    states = _ask(lake, service, _STATES, records.select(*_DECISIVE, resource=of.subject), {})
     reasons = [
         fail_reason({**row, "service": service, "exists_id": row["id"]})
         for row in states.select("id", "resource", "verified_at", "^reason_.*$").iter_rows(named=True)
@@ -284,14 +282,15 @@ def _with_states(lake: Lake, service: str, records: pl.DataFrame) -> pl.DataFram
 def _ask(
     lake: Lake, service: str, query: str, records: pl.DataFrame, values: Values, *, needs_told: bool = True
 ) -> pl.DataFrame:
-    """Ask about ``records``, of which ``repaired`` and ``confirmations`` are known."""
+    """Ask about ``records``, of which ``repaired`` and ``confirmations`` are known, and what is being verified."""
     ids = None if records.height > _MANY else records["id"].to_list()
     frames = {
         "records": records,
         "repaired": lake.usage_state.repaired(service, ids),
         "confirmations": lake.usage_state.confirmations(service, ids if needs_told else []),
     }
-    return lake.sql(query, {"service": service, **values}, frames=frames)
+    due_at = verification_under_way(lake.path, service)
+    return lake.sql(query, {"service": service, "due_at": due_at, **values}, frames=frames)
 
 
 def _linked(lake: Lake, of: _Service, noun: Noun, records: pl.DataFrame) -> pl.DataFrame:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-COMMITTING = ".lock"
+COMMITTING, VERIFYING = ".lock", ".verifying-"
 
 
 @contextmanager

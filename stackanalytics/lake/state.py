@@ -2,7 +2,7 @@
 
 import sqlite3
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from stackanalytics import times
+from stackanalytics.lake.lock import VERIFYING, is_held
 
 _SCHEMA = """
 create table if not exists deployments (
@@ -169,7 +170,7 @@ class State:
 
     def watch(self) -> "StateVersion":
         """Return what tells whether the state, of any kind, was changed."""
-        return StateVersion(self._path)
+        return StateVersion(self._path.parent)
 
     def begin_verification(self, run: VerificationRun) -> int:
         """Note that a verification is under way; return the number of the run."""
@@ -218,21 +219,24 @@ class State:
 
 
 class StateVersion:
-    """A number that is another one once somebody, in whichever process, has changed the state of a lake.
+    """Something that is another thing once the state of a lake was changed, by whichever process.
 
-    It is called for the number, which means nothing by itself: one object's numbers can be compared
-    with each other only. From any thread, without waiting for those who write.
+    It is called for that; one object's answers can be compared with each other only. From any
+    thread, without waiting for those who write.
     """
 
-    def __init__(self, path: Path) -> None:
-        """Watch the database at *path*."""
+    def __init__(self, folder: Path) -> None:
+        """Watch the state of the lake in *folder*."""
+        self._folder = folder
         self._lock = threading.Lock()
-        self._connection = sqlite3.connect(path, check_same_thread=False)
+        self._connection = sqlite3.connect(folder / "state.sqlite", check_same_thread=False)
 
-    def __call__(self) -> int:
-        """Return the number."""
+    def __call__(self) -> Hashable:
+        """Return the version of the database, and which verifications are under way."""
         with self._lock:
-            return int(self._connection.execute("pragma data_version").fetchone()[0])
+            version = self._connection.execute("pragma data_version").fetchone()
+        names = sorted(path.name for path in self._folder.glob(f"{VERIFYING}*"))
+        return (*version, *(name for name in names if is_held(self._folder, name)))
 
     def close(self) -> None:
         """Watch it no longer."""

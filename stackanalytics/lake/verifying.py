@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from stackanalytics import times
 from stackanalytics.lake import delta
-from stackanalytics.lake.lock import exclusive, is_held
+from stackanalytics.lake.lock import VERIFYING, exclusive, is_held
 from stackanalytics.lake.snapshot import Lake
 from stackanalytics.lake.state import State, VerificationRun
 from stackanalytics.lake.writing import create_lake
@@ -105,7 +105,7 @@ def verification_under_way(folder: Path, service: str) -> datetime | None:
 
 
 def _lock(service: str) -> str:
-    return f".verifying-{service}"
+    return f"{VERIFYING}{service}"
 
 
 def _commit(folder: Path, rows: pl.DataFrame, now: datetime) -> None:

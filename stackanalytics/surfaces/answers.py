@@ -16,7 +16,7 @@ from stackanalytics.surfaces.encoding import json_text
 from stackanalytics.surfaces.route import Request, Route
 
 Question: TypeAlias = Hashable
-State: TypeAlias = tuple[Hashable, datetime | None, int | None]
+State: TypeAlias = tuple[Hashable, datetime | None, Hashable]
 
 WORKERS = 8
 KEPT_ANSWERS = 4096
