@@ -14,6 +14,7 @@ from stackanalytics.analytics.timing import (
     unfinished_operations,
 )
 from stackanalytics.analytics.usage import deletes, exists, image_deletes, image_exists, images, launches
+from stackanalytics.analytics.usage_gap import usage_gaps
 from stackanalytics.analytics.usage_record import Criteria
 from stackanalytics.analytics.verification import verify
 from stackanalytics.errors import DataError, InputError, LakeError, NotFoundError, SourceError, StackanalyticsError
@@ -57,5 +58,6 @@ __all__ = [
     "timing_summary",
     "timings",
     "unfinished_operations",
+    "usage_gaps",
     "verify",
 ]

@@ -117,6 +117,8 @@ FIELDS = _dictionary(
     Field("reason_exists_value", pa.string(), "what the exists record has there"),
     Field("reason_other_value", pa.string(), "what the other record has there"),
     Field("reason_entity", pa.string(), "kind of the other record, by its StackTach name: InstanceUsage …"),
+    Field("gap", pa.string(), "what is wrong: launch_without_exists, exists_without_launch, duplicate, overlap"),
+    Field("other_exists_id", pa.int64(), "id of the exists record that told it before"),
     Field("former_verdict", pa.string(), "verdict that counted before"),
     Field("verified_at", INSTANT, "when it was verified"),
     Field("source", pa.string(), "who said so"),

@@ -31,6 +31,7 @@ NEEDED: dict[str, dict[str, object]] = {
     "reconcile": {"nova": NOVA},
     "tenant_is_known": {"tenant": "acme"},
     "timing_distribution": {"operation": "compute.instance.create"},
+    "usage_gaps": {"start": datetime(2026, 3, 2, tzinfo=UTC), "end": datetime(2026, 3, 3, tzinfo=UTC)},
     "verify": {"until": datetime(2026, 3, 3, tzinfo=UTC)},
 }
 
