@@ -103,15 +103,14 @@ def usage_gaps(
     >>> from datetime import UTC, datetime
     >>> day = datetime(2026, 3, 2, tzinfo=UTC), datetime(2026, 3, 3, tzinfo=UTC)
     >>> sa.usage_gaps(lake, start=day[0], end=day[1])["gap"].to_list()
-    ['launch_without_exists']
+    []
     """
-    period = bounds(start, end)
     unreported = (
-        disputes(lake, verdicts=_NOTHING_VERIFIED, **period)
+        disputes(lake, verdicts=_NOTHING_VERIFIED, start=start, end=end)
         .with_columns(gap=pl.lit("launch_without_exists"))
         .drop("exists_id")
     )
-    found = pl.concat([unreported, lake.sql(_GAPS, period)], how="diagonal_relaxed")
+    found = pl.concat([unreported, lake.sql(_GAPS, bounds(start, end))], how="diagonal_relaxed")
     for name, wanted in (("instance", instance), ("deployment", deployment)):
         if wanted is not None:
             found = found.filter(pl.col(name) == wanted)
