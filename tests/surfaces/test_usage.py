@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from billed import FIRST, FIRST_IMAGE, SECOND, SECOND_IMAGE, billing
 
 from stackanalytics import times
 from stackanalytics.errors import DataError, InputError, NotFoundError
@@ -16,10 +17,6 @@ from stackanalytics.surfaces.encoding import json_text
 from stackanalytics.surfaces.route import Request
 from stackanalytics.testing import lake_of, notification
 
-FIRST = "aaaaaaaa-0000-0000-0000-00000000000a"
-SECOND = "bbbbbbbb-0000-0000-0000-00000000000b"
-FIRST_IMAGE = "cccccccc-0000-0000-0000-00000000000c"
-SECOND_IMAGE = "dddddddd-0000-0000-0000-00000000000d"
 NOW = times.instant("2014-01-18 12:00")
 
 
@@ -50,59 +47,16 @@ def ask(endpoint: Callable[..., object], lake: Lake, *, body: object = b"", part
 
 @pytest.fixture(scope="module")
 def billed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lake]:
-    """A lake to read from, with what :func:`billing` makes."""
+    """A lake to read from, with two instances and two images."""
     with billing(tmp_path_factory.mktemp("billed")) as lake:
         yield lake
 
 
 @pytest.fixture
 def written(tmp_path: Path) -> Iterator[Lake]:
-    """A lake to write to, with what :func:`billing` makes."""
+    """A lake to write to, with two instances and two images."""
     with billing(tmp_path) as lake:
         yield lake
-
-
-def billing(folder: Path) -> Lake:
-    """A lake with two instances, of which one was deleted, and two images, of which one was deleted."""
-    flavor = {"instance_type_id": "2", "instance_flavor_id": "m2", "tenant": "5877054"}
-    first = {"instance": FIRST, "launched_at": "2014-01-17 16:06:54.25", **flavor}
-    second = {"instance": SECOND, "launched_at": "2014-01-17 17:00:00", **flavor, "instance_type_id": "3"}
-    metadata = {"org.openstack__1__architecture": "x64", "com.rackspace__1__options": "0"}
-    metadata |= {"org.openstack__1__os_distro": "org.centos", "org.openstack__1__os_version": "6.0"}
-    day = {"audit_period_beginning": "2014-01-17 00:00:00", "audit_period_ending": "2014-01-18 00:00:00"}
-    deleted = {"deleted_at": "2014-01-17 20:00:00"}
-    images = {
-        "owner": "389886",
-        **day,
-        "images": [
-            {"id": FIRST_IMAGE, "size": 5, "created_at": "2014-01-01 00:00:00", "deleted_at": None},
-            {"id": SECOND_IMAGE, "size": 6, "created_at": "2014-01-02 00:00:00", **deleted},
-        ],
-    }
-
-    def nova(event: str, at: str, message_id: str | None = None, **fields: object) -> dict[str, object]:
-        known = {} if message_id is None else {"message_id": message_id}
-        return notification(f"compute.instance.{event}", at, image_meta=metadata, **known, **fields)
-
-    def glance(event: str, at: str, message_id: str, payload: dict[str, object]) -> dict[str, object]:
-        return notification(f"image.{event}", at, exchange="glance", message_id=message_id, payload=payload)
-
-    def image(uuid: str, size: int, day: str) -> dict[str, object]:
-        return {"id": uuid, "owner": "389886", "size": size, "created_at": f"2014-01-{day} 00:00:00"}
-
-    told = [
-        nova("create.end", "2014-01-17 16:06:55", request_id="req-1", message="Success", **first),
-        nova("create.end", "2014-01-17 17:00:01", request_id="req-2", message="Success", **second),
-        nova("delete.end", "2014-01-17 20:00:01", request_id="req-3", **second, **deleted),
-        nova("exists", "2014-01-18 00:10:00.5", "exists-1", bandwidth={"public": {"bw_out": 7}}, **first, **day),
-        nova("exists", "2014-01-18 00:20:00", "exists-2", **second, **day, **deleted),
-        nova("exists", "2014-01-18 00:30:00", "exists-3", **(first | {"launched_at": "2014-01-17 16:06:55"}), **day),
-        glance("activate", "2014-01-01", "a", image(FIRST_IMAGE, 5, "01")),
-        glance("activate", "2014-01-02", "b", image(SECOND_IMAGE, 6, "02")),
-        glance("delete", "2014-01-17 20:00:00", "c", {"id": SECOND_IMAGE, **deleted}),
-        glance("exists", "2014-01-18 00:40:00", "exists-4", images),
-    ]
-    return lake_of(folder, told)
 
 
 def endpoint(path: str, method: str = "GET") -> tuple[Callable[..., object], dict[str, str]]:
