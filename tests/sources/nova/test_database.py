@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ from stackanalytics.sources.nova import Database, database
 
 pytestmark = pytest.mark.xdist_group("nova-database")  # so that each server is started once
 
+DOCUMENTATION = Path(__file__).parents[3] / "docs" / "reconciliation.md"
 ARCHITECTURE = "image_org.openstack__1__architecture"
 OPTIONS = "image_com.rackspace__1__options"
 
@@ -196,6 +198,14 @@ def test_a_server_killed_midway_is_told_of(server: Server, monkeypatch: pytest.M
         server.start()
 
     assert Database(server.uri).instances([LIVING, DELETED]).height == 2
+
+
+def test_documented_queries_are_those_that_are_asked() -> None:
+    """What the documentation shows to the owner of the database is what is asked."""
+    shown = DOCUMENTATION.read_text()
+
+    for query in (database.INSTANCES, database.METADATA, database.OWN_FLAVORS, database.FLAVORS):
+        assert query.strip().replace(":wanted", "(…)") + ";" in shown
 
 
 @pytest.mark.parametrize(
