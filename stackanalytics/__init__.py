@@ -3,6 +3,7 @@
 from stackanalytics.analytics.attempt import attempts
 from stackanalytics.analytics.event import deployments, event, event_types, events, hosts
 from stackanalytics.analytics.exists_state import exists_states, exists_statistics
+from stackanalytics.analytics.instance_hour import instance_hours, tenants
 from stackanalytics.analytics.reason import fail_reason
 from stackanalytics.analytics.reconciliation import disputes, reconcile
 from stackanalytics.analytics.request_kpi import request_kpis, tenant_is_known
@@ -20,6 +21,7 @@ from stackanalytics.analytics.verification import verify
 from stackanalytics.errors import DataError, InputError, LakeError, NotFoundError, SourceError, StackanalyticsError
 from stackanalytics.lake import Lake, open_lake
 from stackanalytics.reports.error_detail import error_details
+from stackanalytics.reports.instance_hour_total import instance_hour_totals
 from stackanalytics.reports.operation_summary import operation_summary
 
 __all__ = [
@@ -47,6 +49,8 @@ __all__ = [
     "image_deletes",
     "image_exists",
     "images",
+    "instance_hour_totals",
+    "instance_hours",
     "launches",
     "open_lake",
     "operation_summary",
@@ -54,6 +58,7 @@ __all__ = [
     "request_kpis",
     "slowest_timings",
     "tenant_is_known",
+    "tenants",
     "timing_distribution",
     "timing_summary",
     "timings",

@@ -16,6 +16,8 @@ DIFFERENCES = pa.list_(
     pa.struct([("field", pa.string()), ("recorded_value", pa.string()), ("nova_value", pa.string())])
 )
 
+TENANT_TYPES = pa.list_(pa.struct([("name", pa.string()), ("value", pa.string())]))
+
 
 @dataclass(frozen=True, slots=True)
 class Field:
@@ -177,6 +179,23 @@ FIELDS = _dictionary(
     ),
     Field("failures", pa.int64(), "how many requests failed in any of the ways that StackTach counts"),
     Field("share", pa.float64(), "how many that is of all, as a fraction of 1"),
+    # what was used, and by whom
+    Field("account_name", pa.string(), "name of the tenant, as billing told it"),
+    Field("tenant_types", TENANT_TYPES, "types of the tenant by their names, such as a billing_type, in order"),
+    Field("flavor_class", pa.string(), "flavor up to its first dash; standard without one, unknown without a flavor"),
+    Field("flavor_units", pa.float64(), "size of the flavor: its memory in units of 256 MiB"),
+    Field("records", pa.int64(), "how many exists records tell of it"),
+    Field("used_s", pa.float64(), "time that it existed in a period", "s"),
+    Field("hours", pa.int64(), "that time, rounded up to whole hours for each launch", "h"),
+    Field("unit_hours", pa.float64(), "those hours times the units of the flavor", "h"),
+    Field("breakdown", pa.string(), "by what is added up: flavor, flavor_class or the name of a tenant type"),
+    Field("key", pa.string(), "the one value of it that is meant"),
+    Field("count_share", pa.float64(), "how much the count is of all, as a fraction of 1"),
+    Field("unit_hours_share", pa.float64(), "how much the unit hours are of all, as a fraction of 1"),
+    Field("ranked_by", pa.string(), "what is compared: count or unit_hours"),
+    Field("rank", pa.int64(), "place in that order, from 1"),
+    Field("type_name", pa.string(), "name of a tenant type, such as billing_type"),
+    Field("type_value", pa.string(), "value of that type"),
     # what billing told about a usage record
     Field("fail_reason", pa.string(), "why an exists record failed, in words"),
     Field("launch_id", pa.int64(), "id of the launch, or of the image, that an exists record is about"),

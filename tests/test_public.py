@@ -27,6 +27,8 @@ NEEDED: dict[str, dict[str, object]] = {
     "attempts": DAY,
     "error_details": DAY,
     "event": {"id": 1},
+    "instance_hour_totals": DAY,
+    "instance_hours": DAY,
     "operation_summary": DAY,
     "reconcile": {"nova": NOVA},
     "tenant_is_known": {"tenant": "acme"},

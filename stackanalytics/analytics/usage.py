@@ -19,7 +19,7 @@ LAUNCH_COLUMNS = (
 DELETE_COLUMNS = ("id", "instance", "launched_at", "deleted_at", "deployment", "host")
 EXISTS_COLUMNS = (
     *("id", "message_id", "instance", "launched_at", "deleted_at", *_PERIOD),
-    *("instance_type_id", "instance_flavor_id", "tenant", *_IMAGE_METADATA),
+    *("instance_type_id", "instance_flavor_id", "instance_type", "memory_mb", "tenant", *_IMAGE_METADATA),
     *("image_type", "bandwidth_public_out", "deployment", "host", "received_at"),
 )
 IMAGE_COLUMNS = ("id", "image", "created_at", "tenant", "size", "deployment", "host")
@@ -178,8 +178,9 @@ def exists(
         * ``launched_at`` (Datetime, UTC), ``deleted_at`` (Datetime, UTC): when it was terminated, else
           when it was deleted; null while it lives
         * ``audit_period_beginning``, ``audit_period_ending`` (Datetime, UTC)
-        * ``instance_type_id``, ``instance_flavor_id``, ``tenant``, ``os_architecture``, ``os_distro``,
-          ``os_version``, ``rax_options`` (String)
+        * ``instance_type_id``, ``instance_flavor_id``, ``instance_type`` (String): the flavor, and its name;
+          ``memory_mb`` (Int64): its memory [MiB]
+        * ``tenant``, ``os_architecture``, ``os_distro``, ``os_version``, ``rax_options`` (String)
         * ``image_type`` (Int32): bits of the image
         * ``bandwidth_public_out`` (Int64): traffic sent to the public network [B], null where not told
         * ``deployment``, ``host`` (String): who sent it

@@ -133,9 +133,9 @@ from deleted
 _EXISTS = f"""
 with told as not materialized (
     select id, message_id, instance, launched_at, coalesce(terminated_at, deleted_at) as deleted_at,
-        audit_period_beginning, audit_period_ending, instance_type_id, instance_flavor_id, tenant, os_architecture,
-        os_distro, os_version, rax_options, image_type, bandwidth_public_out, deployment, host,
-        generated_at as received_at, format
+        audit_period_beginning, audit_period_ending, instance_type_id, instance_flavor_id, instance_type, memory_mb,
+        tenant, os_architecture, os_distro, os_version, rax_options, image_type, bandwidth_public_out, deployment,
+        host, generated_at as received_at, format
     from notifications
     where exchange = 'nova' and operation = 'compute.instance.exists' and instance is not null
         and launched_at is not null

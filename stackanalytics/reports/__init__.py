@@ -5,10 +5,13 @@ from types import MappingProxyType
 
 from stackanalytics.errors import NotFoundError
 from stackanalytics.reports.error_detail import ERROR_DETAILS
+from stackanalytics.reports.instance_hour_total import INSTANCE_HOURS
 from stackanalytics.reports.operation_summary import OPERATION_SUMMARY
 from stackanalytics.reports.report import Report
 
-REPORTS: Mapping[str, Report] = MappingProxyType({report.name: report for report in (OPERATION_SUMMARY, ERROR_DETAILS)})
+REPORTS: Mapping[str, Report] = MappingProxyType(
+    {report.name: report for report in (OPERATION_SUMMARY, ERROR_DETAILS, INSTANCE_HOURS)}
+)
 
 
 def find_report(name: str) -> Report:
