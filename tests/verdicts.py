@@ -1,43 +1,37 @@
-"""Verdicts on exists records, as a verification stores them."""
+"""Verdicts on exists records, kept as a verification keeps them."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
-import pyarrow as pa
+import polars as pl
 
-from stackanalytics.lake import Lake, delta, open_lake
-from stackanalytics.schema import VERIFICATIONS
+from stackanalytics.lake import Lake, open_lake
+from stackanalytics.lake.verifying import verifying
+from stackanalytics.schema import VERIFICATIONS, polars_schema
 
-VERIFIED_AT = datetime(2026, 3, 4, tzinfo=UTC)
+DUE_AT = datetime(2026, 3, 4, tzinfo=UTC)
 
 
 def with_verdicts(folder: Path, verdicts: Mapping[int, str | None], *, service: str = "nova") -> Lake:
-    """Store verdicts by the ids of records, null for none, and open the lake; later ones count."""
-    given = {id: verdict for id, verdict in verdicts.items() if verdict is not None}
-    delta.create(folder, VERIFICATIONS)
-    table = delta.open_table(folder, VERIFICATIONS)
-    first = delta.last_id(table) + 1
+    """Keep verdicts by the ids of records, null for none, and open the lake; later ones count."""
     rows = [
         {
-            "sequence": sequence,
             "service": service,
             "exists_id": id,
             "verdict": verdict,
             "reason_kind": "no_launch_time" if verdict == "failed" else None,
-            "verified_at": VERIFIED_AT,
         }
-        for sequence, (id, verdict) in enumerate(given.items(), first)
+        for id, verdict in verdicts.items()
+        if verdict is not None
     ]
-    stored = pa.Table.from_pylist(rows, delta.arrow_schema(VERIFICATIONS))
-    days = pa.array([VERIFIED_AT.date()] * len(rows), pa.date32())
-    actions = delta.write_days(folder / VERIFICATIONS.name, VERIFICATIONS, stored, days)
-    delta.commit(table, VERIFICATIONS, actions, highest_id=first - 1 + len(rows), note={})
+    with verifying(folder, service, rules="of a test", due_at=DUE_AT) as under_way:
+        under_way.keep(pl.DataFrame(rows, polars_schema(*VERIFICATIONS.fields)))
     return open_lake(folder)
 
 
 def all_verified(folder: Path) -> Lake:
-    """Store that every record of nova is verified, and open the lake."""
+    """Keep that every record of nova is verified, and open the lake."""
     with open_lake(folder) as lake:
         ids = lake.sql("select id from exists order by id")["id"].to_list()
     return with_verdicts(folder, dict.fromkeys(ids, "verified"))

@@ -131,6 +131,40 @@ def _error_row(row: Mapping[str, Any], steps: Mapping[tuple[Any, ...], pl.DataFr
     return shown
 
 
+def _instance_hours(about: dict[str, Any], frames: Frames, parameters: Parameters) -> Rows:
+    (total,) = frames["summary"].to_dicts()
+    about |= {
+        **parameters,
+        "total_instance_count": total["count"],
+        "total_record_count": total["records"],
+        "total_seconds": total["used_s"],
+        "total_hours": total["hours"],
+        "total_unit_hours": total["unit_hours"],
+    }
+    headers = ["Breakdown", "Key", "Name", "Count", "% Count", "Unit Hours", "% Unit Hours"]
+    rows = [
+        *(_amounts(row["breakdown"], row["key"], row["name"], row) for row in frames["rows"].iter_rows(named=True)),
+        *(
+            _amounts(
+                f"top_hundred_by_{row['ranked_by']}.{row['type_name']}.{row['type_value']}",
+                row["tenant"],
+                row["account_name"] or "unknown account",
+                row,
+            )
+            for row in frames["top"].iter_rows(named=True)
+        ),
+    ]
+    return [about, *table(headers, rows)]
+
+
+def _amounts(breakdown: str, key: str | None, name: str | None, row: Mapping[str, Any]) -> list[object]:
+    """Return one line of instance hours, in percent."""
+    return [
+        *(breakdown, key, name, row["count"], 100 * row["count_share"]),
+        *(row["unit_hours"], 100 * row["unit_hours_share"]),
+    ]
+
+
 def _whole(number: float) -> float | int:
     return int(number) if number == int(number) else number
 
@@ -139,5 +173,6 @@ _ENCODERS: Mapping[str, Callable[[dict[str, Any], Frames, Parameters], Rows]] = 
     {
         "operation-summary": _operation_summary,
         "error-details": _error_details,
+        "instance-hours": _instance_hours,
     }
 )

@@ -69,7 +69,12 @@ def test_an_interval(tmp_path: Path, told: dict[str, Any], seconds: float, hours
 
 @pytest.mark.parametrize(
     "told",
-    [{"terminated_at": -1}, {"launched": 5, "terminated_at": 5}, {"ending": 0}, {"audit_period_beginning": 24, "ending": 48}],
+    [
+        {"terminated_at": -1},
+        {"launched": 5, "terminated_at": 5},
+        {"ending": 0},
+        {"audit_period_beginning": 24, "ending": 48},
+    ],
 )
 def test_what_did_not_exist_in_the_period(tmp_path: Path, told: dict[str, Any]) -> None:
     """Neither what was over before, nor what had no time, nor what another day tells of, has hours."""
@@ -193,7 +198,7 @@ def simulated(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[dict
     """Return a lake of two simulated days, all of whose records are verified, and the truth."""
     folder = tmp_path_factory.mktemp("cloud")
     truth: list[dict[str, Any]] = []
-    cloud = Cloud(start=DAY, seed=3, hosts=3, instances=25, operations_per_hour=60)
+    cloud = Cloud(start=DAY, seed=3, hosts=3, instances=25, operations_per_hour=60, exists="day")
     land([Chunk("cloud", 1, list(simulate(cloud, hours=49, truth=truth.append)))], folder)
     all_verified(folder).close()
     return folder, truth
@@ -234,9 +239,7 @@ def test_the_hours_of_a_day_are_the_day(simulated: tuple[Path, list[dict[str, An
     """Second for second, 24 hours lose and double nothing of what the day has, for each launch."""
     with sa.open_lake(simulated[0]) as lake:
         day = sa.instance_hours(lake, start=DAY, end=NEXT_DAY)
-        hours = pl.concat(
-            sa.instance_hours(lake, start=DAY + n * HOUR, end=DAY + (n + 1) * HOUR) for n in range(24)
-        )
+        hours = pl.concat(sa.instance_hours(lake, start=DAY + n * HOUR, end=DAY + (n + 1) * HOUR) for n in range(24))
 
     launch = ("instance", "launched_at")
     added = hours.group_by(launch).agg(pl.col("used_s").sum().round(6)).sort(launch)
