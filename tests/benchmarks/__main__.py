@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from tests.benchmarks import compaction, disk, feeding, landing, lookup, serving, timing
+from tests.benchmarks import compaction, disk, feeding, landing, lookup, serving, timing, verification
 from tests.benchmarks.figure import Figure, print_table, write_json
 from tests.benchmarks.workload import Workload
 
@@ -20,8 +20,9 @@ BENCHMARKS: Mapping[str, Callable[[Workload], Iterator[Figure]]] = {
     "timing": timing.measure,
     "lookup": lookup.measure,
     "serving": serving.measure,
+    "verification": verification.measure,
 }
-WITHOUT_LAKE = frozenset({"landing", "disk", "feeding"})
+WITHOUT_LAKE = frozenset({"landing", "disk", "feeding", "verification"})
 
 words = Console(stderr=True, highlight=False)
 
