@@ -8,11 +8,14 @@ the records without a verdict that it is about are ``verifying`` or ``sent_verif
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from types import MappingProxyType
 from typing import Any
 
 import polars as pl
 
+from stackanalytics import times
+from stackanalytics.analytics.period import bounds
 from stackanalytics.analytics.reason import fail_reason
 from stackanalytics.analytics.usage import EXISTS_COLUMNS, IMAGE_EXISTS_COLUMNS
 from stackanalytics.analytics.usage_record import Criteria, Noun, Values, check_columns, order, usage_records
@@ -22,6 +25,7 @@ from stackanalytics.schema import polars_schema
 
 STATE_COLUMNS = ("status", "fail_reason", "send_status", "event_id")
 STATISTICS_COLUMNS = ("status", "send_status", "count")
+DAY_COLUMNS = ("date", "status", "count")
 LINK_COLUMNS = ("launch_id", "delete_id")
 
 # what the state of a record depends on
@@ -201,6 +205,62 @@ def exists_statistics(lake: Lake, *, service: str = "nova", criteria: Criteria |
         records,
         values,
     ).cast(polars_schema(*STATISTICS_COLUMNS))
+
+
+def exists_days(
+    lake: Lake,
+    *,
+    service: str = "nova",
+    deployment: str | None = None,
+    start: datetime | None = None,
+    end: datetime | None = None,
+) -> pl.DataFrame:
+    """Return how many exists records of each day are in which state.
+
+    Parameters
+    ----------
+    lake
+        The lake to ask.
+    service
+        ``nova`` or ``glance``.
+    deployment
+        Only those that this deployment sent.
+    start, end
+        Only those whose audit period begins in ``[start, end)``.
+
+    Returns
+    -------
+    polars.DataFrame
+        A row a day and state, in order, with ``date`` (Date; the day, in UTC, on which the audit period
+        begins), ``status`` (String, as of :func:`exists_states`) and ``count`` (Int64).
+
+    Raises
+    ------
+    InputError
+        If there is no such service.
+
+    Source: as :func:`exists_states`.
+
+    Examples
+    --------
+    >>> sa.exists_days(lake).columns
+    ['date', 'status', 'count']
+    """
+    of, period = _service(service), bounds(start, end)
+    begins = "audit_period_beginning"
+    criteria = Criteria(
+        equal={} if deployment is None else {"deployment": deployment},
+        at_least={} if period["start"] is None else {begins: period["start"]},
+        at_most={} if period["end"] is None else {begins: period["end"] - times.MICROSECOND},
+    )
+    records = usage_records(lake, noun=of.noun, criteria=criteria, columns=("id", begins))
+    query = f"""
+        select {begins}::date as date, status, count(*) as count
+        from ({_STATES})
+        group by all
+        order by all
+    """
+    return _ask(lake, service, query, records, {}).cast(polars_schema(*DAY_COLUMNS))
 
 
 def exists_links(lake: Lake, records: pl.DataFrame, *, service: str = "nova") -> pl.DataFrame:
