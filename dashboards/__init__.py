@@ -57,6 +57,14 @@ def show_reports(current: NewestLake) -> object:
     return Reports(current).page()
 
 
+@_in("dashboards.verification")
+def show_verification(current: NewestLake) -> object:
+    """What verification says of usage records, and why some failed."""
+    from dashboards.verification import Verification
+
+    return Verification(current).page()
+
+
 def pages() -> Mapping[str, Page]:
     """Return the dashboards by the last part of their path; the one named ``""`` is the landing page.
 
@@ -64,5 +72,11 @@ def pages() -> Mapping[str, Page]:
     (the lake grows), and returns what Panel can show.
     """
     return MappingProxyType(
-        {"": show_overview, "timings": show_timings, "events": show_events, "reports": show_reports}
+        {
+            "": show_overview,
+            "timings": show_timings,
+            "events": show_events,
+            "verification": show_verification,
+            "reports": show_reports,
+        }
     )

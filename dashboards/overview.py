@@ -28,6 +28,7 @@ EVENT_TYPES = (
 DASHBOARDS = (
     ("timings", "Timings", "How long operations take: by deployment and period, how they are spread, the slowest."),
     ("events", "Events", "What happened to an instance, or because of a request, and each notification whole."),
+    ("verification", "Verification", "Whether usage records agree with launches and deletes, and why some do not."),
     ("reports", "Reports", "The stored reports: as picture and table, and as files to download."),
 )
 EXAMPLES = (

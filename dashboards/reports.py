@@ -135,7 +135,7 @@ class Reports(View):
         return theme.section(
             self.bound(_title, ""),
             theme.details(self.bound(_about, [])),
-            theme.downloads(self.bound(_files, [])),
+            theme.link_line("Download:", self.bound(_files, [])),
             pn.bind(_picture, self.param.answer),
             pn.bind(_tables, self.param.answer),
         )

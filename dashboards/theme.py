@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Callable, Sequence
+from functools import partial
 from html import escape
 from typing import Any
 
@@ -41,7 +42,13 @@ _DOCUMENT = BASE_TEMPLATE.environment.from_string(
 )
 _OTHER = {"minWidth": 0}
 _CURRENT = {**_OTHER, "textDecoration": "underline", "textUnderlineOffset": "6px"}
-_NAVIGATION = (("Overview", "./"), ("Timings", "timings"), ("Events", "events"), ("Reports", "reports"))
+_NAVIGATION = (
+    ("Overview", "./"),
+    ("Timings", "timings"),
+    ("Events", "events"),
+    ("Verification", "verification"),
+    ("Reports", "reports"),
+)
 THREADS = 4
 
 _HEADING_STYLE = """
@@ -76,10 +83,19 @@ a:hover, a:focus-visible { border-color: var(--mui-palette-primary-main); }
 b { display: block; font-size: 1.1rem; font-weight: 500; color: var(--mui-palette-primary-main); }
 span { font-size: 0.9rem; opacity: 0.8; }
 """
-_FILES_STYLE = """
+_LINK_LINE_STYLE = """
 nav { display: flex; flex-wrap: wrap; gap: 6px 16px; font-size: 0.875rem; }
-nav:not(:empty)::before { content: "Download:"; opacity: 0.7; }
+span { opacity: 0.7; }
 a { color: var(--mui-palette-primary-main); }
+"""
+_PARAGRAPH_STYLE = "p { font-size: 0.875rem; margin: 0; overflow-wrap: anywhere; }"
+_COMPARISON_STYLE = """
+:host { overflow-x: auto; }
+table { border-collapse: collapse; font-size: 0.85rem; }
+th, td { text-align: left; padding: 5px 20px 5px 0; font-variant-numeric: tabular-nums; white-space: nowrap; }
+th { font-weight: 500; }
+tr + tr { border-top: 1px solid var(--mui-palette-divider); }
+td.other { color: var(--mui-palette-error-main); }
 """
 _CODE_STYLE = """
 pre { font-size: 0.8rem; line-height: 1.45; margin: 0; max-height: 600px; overflow: auto; padding: 12px;
@@ -161,14 +177,37 @@ def cards(entries: Sequence[tuple[str, str, str]]) -> pn.pane.HTML:
     return _html(f"<nav>{''.join(items)}</nav>", _CARDS_STYLE)
 
 
-def downloads(files: Any) -> pn.pane.HTML:
-    """Return links to files: pairs of an address and a name."""
-    return _html(following(_files, files), _FILES_STYLE)
+def link_line(label: str, links: Any) -> pn.pane.HTML:
+    """Return links in a line behind a label: pairs of an address and a name; nothing where there are none."""
+    return _html(following(partial(_link_line, label), links), _LINK_LINE_STYLE)
 
 
-def _files(files: Sequence[tuple[str, str]]) -> str:
-    links = (f'<a href="{escape(path)}" download>{escape(name)}</a>' for path, name in files)
-    return f"<nav>{''.join(links)}</nav>"
+def _link_line(label: str, links: Sequence[tuple[str, str]]) -> str:
+    written = "".join(f'<a href="{escape(path)}">{escape(name)}</a>' for path, name in links)
+    return f"<nav><span>{escape(label)}</span>{written}</nav>" if links else ""
+
+
+def paragraph(text: Any) -> pn.pane.HTML:
+    """Return words."""
+    return _html(following(lambda said: f"<p>{escape(said)}</p>", text), _PARAGRAPH_STYLE)
+
+
+def comparison(table: Any) -> pn.pane.HTML:
+    """Return a table whose first row and column are headers; each cell is a text and whether it stands out."""
+    return _html(following(_compared, table), _COMPARISON_STYLE)
+
+
+def _compared(table: Sequence[Sequence[tuple[str, bool]]]) -> str:
+    rows = (
+        "".join(_cell(*cell, is_header=not (row and column)) for column, cell in enumerate(cells))
+        for row, cells in enumerate(table)
+    )
+    return f"<table>{''.join(f'<tr>{row}</tr>' for row in rows)}</table>"
+
+
+def _cell(text: str, stands_out: bool, *, is_header: bool) -> str:
+    kind = "th" if is_header else "td"
+    return f"<{kind}{' class=other' if stands_out else ''}>{escape(text)}</{kind}>"
 
 
 def side_by_side(*content: object) -> pmui.Grid:

@@ -79,6 +79,7 @@ def test_what_restricts_can_be_left_out(analysis: Callable[..., object]) -> None
     for name in NEEDED.get(analysis.__name__, {}):
         assert optional.pop(name) is inspect.Parameter.empty
     assert {name for name, default in optional.items() if default is not None} <= {
+        "by",
         "classes",
         "descending",
         "flavor_field",

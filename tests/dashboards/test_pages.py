@@ -41,7 +41,7 @@ def test_preparing_pages_imports_what_they_need() -> None:
     code = (
         "import sys, dashboards\n"
         "for page in dashboards.pages().values(): page.prepare()\n"
-        "needed = ('overview', 'timings', 'events', 'reports')\n"
+        "needed = ('overview', 'timings', 'events', 'verification', 'reports')\n"
         "print({'panel_material_ui', 'holoviews', *(f'dashboards.{name}' for name in needed)} - set(sys.modules))"
     )
 
@@ -54,7 +54,7 @@ def test_every_page_says_what_it_shows() -> None:
     """The server lists pages with the first line of their docstrings; the front page is one of them."""
     pages = dashboards.pages()
 
-    assert set(pages) == {"", "timings", "events", "reports"}
+    assert set(pages) == {"", "timings", "events", "verification", "reports"}
     assert all(first_sentence(page).endswith(".") for page in pages.values())
 
 
