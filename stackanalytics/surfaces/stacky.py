@@ -10,8 +10,9 @@ of StackTach where that is silent.
 """
 
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from bisect import bisect_left
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Any, Literal, TypeAlias
@@ -48,6 +49,7 @@ from stackanalytics.surfaces.encoding import (
     when,
     whole_duration,
 )
+from stackanalytics.surfaces.keeping import once_per_version
 from stackanalytics.surfaces.report_rows import report_rows
 from stackanalytics.surfaces.route import Request, Route, Surface, first_sentence
 
@@ -57,6 +59,8 @@ Match: TypeAlias = Literal["equals", "contains", "startswith"]
 MICROSECOND = timedelta(microseconds=1)
 KPI_PERIOD = timedelta(hours=24)
 WATCH_PERIOD = timedelta(seconds=2)
+MINUTE = timedelta(minutes=1)
+WATCH_KEPT = timedelta(minutes=2)
 WATCH_WIDTHS = (10, 1, 15, 20, 50, 36)
 
 
@@ -71,7 +75,7 @@ class Service:
     exchange: str | None
     not_exchange: tuple[str, ...] | None
     uuid: str
-    own: Mapping[str, str]
+    own: Mapping[str, str] = field(hash=False)
 
     def has(self, exchange: str) -> bool:
         """Tell whether events of an exchange are of this service."""
@@ -239,30 +243,64 @@ def watch(lake: Lake, parameters: Parameters, now: datetime) -> list[object]:
     service = _service(parameters)
     since = after(parameters, "since") or now - WATCH_PERIOD + MICROSECOND
     deployment_id = _id(parameters["deployment_id"], "deployment")
-    deployment = lake.deployments().get(deployment_id)
+    deployment = _deployment_names(lake).get(deployment_id)
     rows: list[Row] = []
     if deployment_id == 0 or deployment is not None:
-        found = event.events(
-            lake,
-            event_type=given(parameters, "event_name"),
-            deployment=deployment,
-            exchange=service.exchange,
-            not_exchange=service.not_exchange,
-            start=since,
-            end=now + MICROSECOND,
-            columns=("id", "is_error", "generated_at", "deployment", "event_type", service.uuid),
-        )
-        rows = _watched(found, service.uuid)
+        told = _told(lake, service, since, now + MICROSECOND, now.replace(second=0, microsecond=0))
+        rows = told.between(since, now + MICROSECOND, deployment, given(parameters, "event_name"))
     *before, narrowest, last = WATCH_WIDTHS
     widest = max([narrowest, *(len(str(row[5])) for row in rows)])
     return [[*before, widest, last], rows, str(times.unix_us(now) // 1_000_000)]
 
 
-def _watched(found: pl.DataFrame, uuid: str) -> list[Row]:
-    cells = found.select(
-        "id", _mark("."), when("generated_at"), "deployment", "event_type", pl.col(uuid).fill_null("-")
+@dataclass(frozen=True, slots=True)
+class Told:
+    """Events in the order of their times [µs since 1970], and what ``watch`` shows of each."""
+
+    at_us: list[int]
+    rows: Sequence[Row]
+
+    def between(self, start: datetime, end: datetime, deployment: str | None, event_type: str | None) -> list[Row]:
+        """Return what is shown of those of ``[start, end)``, of a deployment and a type or of any."""
+        first, last = (bisect_left(self.at_us, times.unix_us(moment)) for moment in (start, end))
+        return [
+            row
+            for row in self.rows[first:last]
+            if (deployment is None or row[4] == deployment) and (event_type is None or row[5] == event_type)
+        ]
+
+
+def _told(lake: Lake, service: Service, start: datetime, end: datetime, minute: datetime) -> Told:
+    """Return at least the events of ``[start, end)``: of those about the present minute, which is asked for often."""
+    first, last = minute - WATCH_KEPT, minute + 2 * MINUTE
+    if first <= start and end <= last:
+        return _told_recently(lake, service, first, last)
+    return _told_between(lake, service, start, end)
+
+
+def _told_between(lake: Lake, service: Service, start: datetime, end: datetime) -> Told:
+    found = event.events(
+        lake,
+        exchange=service.exchange,
+        not_exchange=service.not_exchange,
+        start=start,
+        end=end,
+        columns=("id", "is_error", "generated_at", "deployment", "event_type", service.uuid),
     )
-    return [[event_id, mark, *moment.split(" "), *others] for event_id, mark, moment, *others in cells.iter_rows()]
+    cells = found.select(
+        "id", _mark("."), when("generated_at"), "deployment", "event_type", pl.col(service.uuid).fill_null("-")
+    )
+    rows = [[event_id, mark, *moment.split(" "), *others] for event_id, mark, moment, *others in cells.iter_rows()]
+    return Told(found["generated_at"].dt.epoch("us").to_list(), rows)
+
+
+# for each service, this minute's and the former one's
+_told_recently = once_per_version(2 * len(SERVICES))(_told_between)
+
+
+@once_per_version(1)
+def _deployment_names(lake: Lake) -> dict[int, str]:
+    return lake.deployments()
 
 
 def search(lake: Lake, parameters: Parameters, now: datetime) -> Table:

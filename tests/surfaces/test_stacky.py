@@ -2,12 +2,14 @@
 
 import json
 from datetime import datetime, timedelta
+from itertools import product
 from pathlib import Path
 
 import polars as pl
 import pytest
 
 from stackanalytics import times
+from stackanalytics.analytics import event
 from stackanalytics.errors import InputError, NotFoundError
 from stackanalytics.lake import Lake
 from stackanalytics.surfaces import stacky
@@ -496,6 +498,54 @@ def test_watch_window(tmp_path: Path) -> None:
     assert numbers(since=str(times.unix_us(NOW) // 1_000_000 - 3)) == [1, 2, 3]
     assert numbers(since=str(times.unix_us(NOW) // 1_000_000)) == []
     assert numbers(since="1999999999") == []
+
+
+def test_watch_is_the_same_whether_its_events_were_kept_or_not(tmp_path: Path) -> None:
+    """Whatever is watched, from whenever, is what the analysis finds, in its order; also once more has landed."""
+    steps = [-600, -130, -127, -60, -59.5, -7, -2, -1, -1, 0, 0, 1, 53, 54, 130]
+    told = [
+        nova(name, NOW + timedelta(seconds=step), deployment=deployment, exchange=exchange, message_id=f"{step}{name}")
+        for step in steps
+        for name, deployment in (("compute.instance.update", "region-1"), ("image.send", "cell-b"))
+        for exchange in ("nova", "glance", "cinder")
+    ]
+
+    def check(lake: Lake) -> None:
+        for (seconds, service), (number, deployment) in product(
+            product((0, 1, 2, 60, 127, 128, 601), stacky.SERVICES), [(0, None), *lake.deployments().items()]
+        ):
+            exchanges = stacky.SERVICES[service]
+            for event_type in (None, "image.send"):
+                found = event.events(
+                    lake,
+                    event_type=event_type,
+                    deployment=deployment,
+                    exchange=exchanges.exchange,
+                    not_exchange=exchanges.not_exchange,
+                    start=NOW - timedelta(seconds=seconds) + stacky.MICROSECOND,
+                    end=NOW + stacky.MICROSECOND,
+                    columns=("id", "is_error", "generated_at", "deployment", "event_type", exchanges.uuid),
+                )
+                given = {"service": service, "since": str(times.unix_us(NOW) // 1_000_000 - seconds)}
+                given |= {"event_name": event_type} if event_type else {}
+                rows = ask(stacky.watch, lake, deployment_id=str(number), **given)[1]
+                assert [row[0] for row in rows] == found["id"].to_list()
+
+    check(lake_of(tmp_path, told[::2]))
+    check(lake_of(tmp_path, told))
+
+
+def test_watch_goes_on_while_nothing_lands(tmp_path: Path) -> None:
+    """Minutes later, of a lake that did not change, events are shown when their time has come."""
+    lake = lake_of(tmp_path, [nova("compute.instance.update", NOW + timedelta(seconds=10 * n)) for n in range(60)])
+
+    def ids(now: datetime) -> list[int]:
+        since = str(times.unix_us(now) // 1_000_000 - 20)
+        return [row[0] for row in stacky.watch(lake, {"deployment_id": "0", "since": since}, now)[1]]  # type: ignore[attr-defined]
+
+    for seconds in range(0, 590, 10):
+        newest = seconds // 10 + 1
+        assert ids(NOW + timedelta(seconds=seconds)) == ([newest - 1, newest] if newest > 1 else [1])
 
 
 def test_watch_of_some_events(lake: Lake) -> None:
