@@ -2,10 +2,9 @@
 
 from stackanalytics.analytics.attempt import attempts
 from stackanalytics.analytics.event import deployments, event, event_types, events, hosts
-from stackanalytics.analytics.exists_state import exists_states, exists_statistics
-from stackanalytics.analytics.instance_hour import instance_hours, tenants
 from stackanalytics.analytics.exists_failure import exists_failure_counts, exists_failures
 from stackanalytics.analytics.exists_state import exists_days, exists_states, exists_statistics
+from stackanalytics.analytics.instance_hour import instance_hours, tenants
 from stackanalytics.analytics.reason import fail_reason
 from stackanalytics.analytics.reconciliation import disputes, reconcile
 from stackanalytics.analytics.request_kpi import request_kpis, tenant_is_known

@@ -253,7 +253,9 @@ def exists_days(
         at_least={} if period["start"] is None else {begins: period["start"]},
         at_most={} if period["end"] is None else {begins: period["end"] - times.MICROSECOND},
     )
-    records = usage_records(lake, noun=of.noun, criteria=criteria, columns=("id", begins))
+    records = usage_records(
+        lake, noun=of.noun, criteria=criteria, columns=("id", begins, "audit_period_ending", "received_at")
+    )
     query = f"""
         select {begins}::date as date, status, count(*) as count
         from ({_STATES})
