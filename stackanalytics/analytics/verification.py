@@ -108,6 +108,8 @@ def verify(
     if not settle_s >= 0:
         raise InputError(f"settle_s is {settle_s}; it cannot be negative")
     only = None if resources is None else sorted(set(resources))
+    if only == []:
+        return pl.DataFrame(schema=polars_schema(*VERDICT_COLUMNS))
     query = _GLANCE if service == "glance" else _nova(validation_level, flavor_field, is_restricted=only is not None)
     parameters: dict[str, object] = {"due_at": times.instant(until) - timedelta(seconds=settle_s)}
     if only is not None or service == "glance":

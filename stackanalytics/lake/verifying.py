@@ -42,7 +42,8 @@ class Verification:
     def changes(self, found: pl.DataFrame) -> pl.DataFrame:
         """Return what was found and does not count yet, with the ``former_verdict`` of each record."""
         known = self.lake.sql(
-            f"select {', '.join(_COMPARED)} from verdicts where service = $service", {"service": self.run.service}
+            f"select {', '.join(_COMPARED)} from verdicts semi join found using (service, exists_id)",
+            frames={"found": found.select("service", "exists_id")},
         )
         former = known.select("service", "exists_id", former_verdict="verdict")
         new = found.join(known, on=_COMPARED, how="anti", nulls_equal=True, maintain_order="left")
