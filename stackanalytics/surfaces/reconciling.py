@@ -11,7 +11,8 @@ import polars as pl
 
 from stackanalytics.analytics.reconciliation import compare, disputes
 from stackanalytics.errors import InputError
-from stackanalytics.lake import append_reconciliations, open_lake
+from stackanalytics.lake import append_reconciliations, create_lake, open_lake
+from stackanalytics.lake.state import State
 from stackanalytics.schema import NOVA_FIELDS
 from stackanalytics.sources.nova import Source
 from stackanalytics.sources.nova.source import Progress
@@ -86,12 +87,29 @@ def reconcile_lake(
         What :func:`stackanalytics.reconcile` returns.
     int
         How many launches are told otherwise, or for the first time, by what is kept now.
+
+    Raises
+    ------
+    InputError
+        If nothing was verified yet, or a source cannot be used.
+    SourceError
+        If a source breaks off.
     """
+    _require_verified(folder)
     with open_lake(folder) as lake:
         disputed = disputes(lake, regions=regions, start=start, end=end)
     untold = {name for one in witnesses for name in one.source.untold}
     found = compare(disputed, _heard(witnesses, disputed, on_progress), ignoring=untold)
     return found, append_reconciliations(folder, found.filter(pl.col("outcome") == "reconciled"))
+
+
+def _require_verified(folder: Path) -> None:
+    open_lake(folder).close()
+    create_lake(folder)  # a lake of a former version may lack something
+    if State(folder).last_verification("nova", is_finished=True) is None:
+        raise InputError(
+            f"nothing is disputed before it is verified: `stackanalytics verify --lake {folder}` comes first"
+        )
 
 
 def _heard(

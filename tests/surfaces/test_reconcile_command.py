@@ -186,6 +186,19 @@ def test_each_region_has_its_own_nova(lake: Path, tmp_path: Path) -> None:
     assert "1 of a region that nobody was asked about" in told
 
 
+def test_cells_of_a_region_are_heard_together(lake: Path, tmp_path: Path) -> None:
+    """Of two sources for all regions each knows some instances; a record that both have is one."""
+    one = snapshot(tmp_path / "one.csv", {})
+    two = snapshot(tmp_path / "two.csv", {}, {"instance": "wrong", "tenant": "other"})
+
+    rows, _ = reconciled(lake, "--snapshot", one, "--snapshot", two)
+
+    assert {name: (row["outcome"], row["source"]) for name, row in rows.items()} == {
+        "right": ("reconciled", "reconciler:snapshot:one.csv"),
+        "wrong": ("differs", "reconciler:snapshot:two.csv"),
+    }
+
+
 def test_a_table_names_the_differences(lake: Path, tmp_path: Path) -> None:
     """Without a format, people get a table; with --strict the exit status tells that something is left."""
     nova = snapshot(tmp_path / "nova.csv", {}, {"instance": "wrong", "tenant": "other"})
@@ -247,6 +260,18 @@ def test_errors_are_told_and_nothing_is_kept(
     assert told in " ".join(done.stderr.split())
     assert "Pa55word" not in done.stderr
     assert (kept(lake), verdicts(lake)) == ([], {"right": "failed", "wrong": "failed"})
+
+
+def test_a_lake_must_be_verified_first(tmp_path: Path) -> None:
+    """Where nothing was verified nothing can be disputed, and where there is no lake none is made."""
+    lake_of(tmp_path / "lake", []).close()
+
+    unverified = run("reconcile", "--lake", tmp_path / "lake", "--snapshot", "x.csv")
+    no_lake = run("reconcile", "--lake", tmp_path / "none", "--snapshot", "x.csv")
+
+    assert (unverified.returncode, no_lake.returncode) == (2, 1)
+    assert "stackanalytics verify --lake" in unverified.stderr
+    assert not (tmp_path / "none").exists()
 
 
 def test_regions_must_be_texts(lake: Path, tmp_path: Path) -> None:

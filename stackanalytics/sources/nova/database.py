@@ -218,7 +218,10 @@ def _frame(instances: list[tuple[Any, ...]], metadata: list[tuple[Any, ...]], fl
     described: dict[str, dict[str, str]] = {name: {} for name in _KEYS.values()}
     for instance, key, value in metadata:
         described[_KEYS[key]][instance] = value
-    told = pl.DataFrame(instances, schema=_TOLD, orient="row")
+    try:
+        told = pl.DataFrame(instances, schema=_TOLD, orient="row")
+    except pl.exceptions.PolarsError as problem:
+        raise InputError(f"nova's database has a value of another type than nova's: {problem}") from problem
     columns = {"instance_flavor_id": flavors, **described}
     return told.with_columns(
         pl.Series(name, [values.get(instance) for instance in told["instance"]], pl.String)

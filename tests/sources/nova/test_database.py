@@ -145,6 +145,20 @@ def test_drivers_of_novas_configuration_are_accepted(server: Server) -> None:
     assert Database(address.render_as_string(hide_password=False)).instances([LIVING]).height == 1
 
 
+def test_the_password_may_stand_elsewhere(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file of MySQL's options, or the variable of PostgreSQL, spares the password in the address."""
+    (tmp_path / "my.cnf").write_text(f'[client]\npassword = "{PASSWORD}"\n')
+    monkeypatch.setenv("PGPASSWORD", PASSWORD)
+    options = {"read_default_file": str(tmp_path / "my.cnf")} if server.backend == "mysql" else {}
+    address = sql.URL.create(
+        server.backend, server.address.username, host="127.0.0.1", port=server.port, database="nova"
+    )
+
+    found = Database(address.update_query_dict(options).render_as_string()).instances([LIVING])
+
+    assert found["instance"].to_list() == [LIVING]
+
+
 # what goes wrong
 
 
@@ -186,6 +200,19 @@ def test_a_flavor_that_cannot_be_read_is_told_of(server: Server) -> None:
             Database(server.uri).instances([LIVING])
     finally:
         _changed(server, "delete from instance_extra where id = 9")
+
+
+def test_a_time_that_is_none_is_told_of(server: Server) -> None:
+    """The zero date that MySQL may hold is no null and no time; PostgreSQL holds none."""
+    if server.backend != "mysql":
+        pytest.skip("only MySQL has such a value")
+    zero = "update instances set launched_at = '0000-00-00 00:00:00' where id = 1299"
+    with server.engine().begin() as connection:
+        connection.execute(sql.text("set session sql_mode = ''"))
+        connection.execute(sql.text(zero))
+
+    with pytest.raises(InputError, match="0000-00-00"):
+        Database(server.uri).instances(["other-1299"])
 
 
 def test_a_server_killed_midway_is_told_of(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
