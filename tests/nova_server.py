@@ -60,10 +60,16 @@ EXTRA = sql.Table(
 
 
 class Server:
-    """A server that is started and killed as a test needs it; its data stay."""
+    """A server that is started and killed as a test needs it; its data stay.
+
+    ``WAITING`` counts the queries that wait for a lock, ``LOCK`` makes those for metadata wait.
+    """
 
     backend: str
-    program: str
+    programs: tuple[str, ...]
+    package: str
+    WAITING: str
+    LOCK: str
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -84,13 +90,22 @@ class Server:
 
     def start(self) -> None:
         """Start it and wait until it can be asked."""
+        deadline = time.monotonic() + STARTS_WITHIN_S
+        while not self._is_started(deadline):
+            if time.monotonic() > deadline:
+                raise RuntimeError((self.folder / "log").read_text(errors="replace"))
+            time.sleep(0.1)  # PostgreSQL refuses while children of the one that was killed are dying
+
+    def _is_started(self, deadline: float) -> bool:
+        """Start it once; tell whether it can be asked."""
         with open(self.folder / "log", "ab") as log:
             self._process = subprocess.Popen(self.command(), stdout=log, stderr=log, cwd=self.folder, **_user())
-        deadline = time.monotonic() + STARTS_WITHIN_S
-        while not self._answers():
-            if self._process.poll() is not None or time.monotonic() > deadline:
-                raise RuntimeError((self.folder / "log").read_text(errors="replace"))
+        while self._process.poll() is None and time.monotonic() < deadline:
+            if self._answers():
+                return True
             time.sleep(0.1)
+        self.kill()
+        return False
 
     def kill(self) -> None:
         """Kill it at once, as a failing machine does."""
@@ -137,14 +152,12 @@ class Server:
         with self.engine().connect() as connection:
             return int(connection.execute(sql.text(self.WAITING)).scalar_one())
 
-    WAITING: str
-    LOCK: str
-
 
 class MariaDB(Server):
     """MariaDB."""
 
-    backend, program = "mysql", "mariadbd"
+    backend, package = "mysql", "mariadb-server-core mariadb-client-core"
+    programs = ("mariadbd", "mariadb-install-db", "my_print_defaults")
     WAITING = "select count(*) from information_schema.processlist where state like '%metadata lock%'"
     LOCK = "lock tables instance_system_metadata write"
 
@@ -160,7 +173,7 @@ class MariaDB(Server):
     def command(self) -> list[str]:
         """Return the command that runs it."""
         return [
-            _program(self.program),
+            _program(self.programs[0]),
             *("--no-defaults", f"--datadir={self.folder / 'data'}", f"--socket={self.folder / 'socket'}"),
             *("--bind-address=127.0.0.1", f"--port={self.port}", f"--pid-file={self.folder / 'pid'}"),
             *("--skip-name-resolve", f"--init-file={self.folder / 'init.sql'}"),
@@ -170,7 +183,8 @@ class MariaDB(Server):
 class PostgreSQL(Server):
     """PostgreSQL."""
 
-    backend, program = "postgresql", "postgres"
+    backend, package = "postgresql", "postgresql"
+    programs = ("postgres", "initdb")
     WAITING = "select count(*) from pg_stat_activity where wait_event_type = 'Lock'"
     LOCK = "lock table instance_system_metadata in access exclusive mode"
 
@@ -187,7 +201,7 @@ class PostgreSQL(Server):
         """Return the command that runs it."""
         settings = [f"unix_socket_directories={self.folder}", "listen_addresses=127.0.0.1", "fsync=off"]
         given = [part for setting in settings for part in ("-c", setting)]
-        return [_program(self.program), "-D", str(self.folder / "data"), "-p", str(self.port), *given]
+        return [_program(self.programs[0]), "-D", str(self.folder / "data"), "-p", str(self.port), *given]
 
 
 SERVERS = {"mariadb": MariaDB, "postgresql": PostgreSQL}
@@ -197,8 +211,9 @@ SERVERS = {"mariadb": MariaDB, "postgresql": PostgreSQL}
 def running(kind: str) -> Iterator[Server]:
     """Run a server with nova's empty tables, or skip the test where it is not installed."""
     made = SERVERS[kind]
-    if _find(made.program) is None:
-        pytest.skip(f"{made.program} is not installed: apt-get install mariadb-server-core postgresql")
+    missing = [program for program in made.programs if _find(program) is None]
+    if missing:
+        pytest.skip(f"there is no {missing[0]}: apt-get install {made.package}")
     folder = Path(mkdtemp(prefix="nova-"))
     server = made(folder)
     try:
@@ -210,7 +225,7 @@ def running(kind: str) -> Iterator[Server]:
         yield server
     finally:
         server.kill()
-        shutil.rmtree(folder)
+        shutil.rmtree(folder, ignore_errors=True)  # children that are dying may still write
 
 
 def _user() -> dict[str, Any]:
