@@ -4,6 +4,8 @@ from stackanalytics.analytics.attempt import attempts
 from stackanalytics.analytics.event import deployments, event, event_types, events, hosts
 from stackanalytics.analytics.exists_failure import exists_failure_counts, exists_failures
 from stackanalytics.analytics.exists_state import exists_days, exists_states, exists_statistics
+from stackanalytics.analytics.exists_state import audit_statistics, exists_states, exists_statistics
+from stackanalytics.analytics.expected_usage import expected_images, expected_launches
 from stackanalytics.analytics.instance_hour import instance_hours, tenants
 from stackanalytics.analytics.reason import fail_reason
 from stackanalytics.analytics.reconciliation import disputes, reconcile
@@ -21,8 +23,12 @@ from stackanalytics.analytics.usage_record import Criteria
 from stackanalytics.analytics.verification import verify
 from stackanalytics.errors import DataError, InputError, LakeError, NotFoundError, SourceError, StackanalyticsError
 from stackanalytics.lake import Lake, open_lake
+from stackanalytics.reports.bandwidth import public_outbound_bandwidth
 from stackanalytics.reports.error_detail import error_details
+from stackanalytics.reports.glance_audit import glance_usage_audit
+from stackanalytics.reports.image_event import image_events_audit
 from stackanalytics.reports.instance_hour_total import instance_hour_totals
+from stackanalytics.reports.nova_audit import nova_usage_audit
 from stackanalytics.reports.operation_summary import operation_summary
 
 __all__ = [
@@ -35,6 +41,7 @@ __all__ = [
     "SourceError",
     "StackanalyticsError",
     "attempts",
+    "audit_statistics",
     "deletes",
     "deployments",
     "disputes",
@@ -48,16 +55,22 @@ __all__ = [
     "exists_failures",
     "exists_states",
     "exists_statistics",
+    "expected_images",
+    "expected_launches",
     "fail_reason",
+    "glance_usage_audit",
     "hosts",
     "image_deletes",
+    "image_events_audit",
     "image_exists",
     "images",
     "instance_hour_totals",
     "instance_hours",
     "launches",
+    "nova_usage_audit",
     "open_lake",
     "operation_summary",
+    "public_outbound_bandwidth",
     "reconcile",
     "request_kpis",
     "slowest_timings",

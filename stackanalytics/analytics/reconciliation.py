@@ -6,6 +6,7 @@ from typing import TypeAlias
 
 import polars as pl
 
+from stackanalytics.analytics.expected_usage import EXPECTED_LAUNCHES
 from stackanalytics.analytics.period import bounds
 from stackanalytics.errors import InputError
 from stackanalytics.lake import Lake
@@ -33,51 +34,12 @@ where id in (select unnest($failed::bigint[]))
 order by id
 """
 
-# An instance has, in a period, the launches of the period and the last one before that it outlived.
-# Where it has no record of the period at all, the first of them stands for all.
 _LAUNCHES_WITHOUT_EXISTS = f"""
-with recorded as (
-    select instance, date_trunc('second', launched_at) as launched_in,
-        max({{received_at: received_at, deployment: deployment, host: host}}) as last,
-        bool_or(audit_period_beginning >= $start and audit_period_beginning < $end) as is_in_period
-    from exists
-    group by all
-),
-launched as (
-    select id, deployment, host, date_trunc('second', launched_at) as launched_in, {_FIELDS}
-    from (select *, null::timestamptz as deleted_at from launches)
-    where launched_at < $end
-),
-known as (
-    from launched
-    union all by name
-    select last.deployment, last.host, launched_in, {_FIELDS}
-    from (select *, date_trunc('second', launched_at) as launched_in from reconciles where launched_at < $end)
-    anti join launched using (instance, launched_in)
-    left join recorded using (instance, launched_in)
-),
-gone as (
-    select instance, deleted_at from deletes where deleted_at <= $start
-    union all
-    select instance, deleted_at from reconciles where deleted_at <= $start
-),
-outlived as (
-    from known
-    where launched_at < $start
-        and not exists (from gone where gone.instance = known.instance and gone.deleted_at >= known.launched_at)
-    qualify row_number() over (partition by instance order by launched_in desc, id) = 1
-),
-expected as (
-    from known where launched_at >= $start
-    qualify row_number() over (partition by instance, launched_in order by id) = 1
-    union all
-    from outlived
-)
-select null::bigint as exists_id, id as launch_id, deployment, host, $start as audit_period_beginning, {_FIELDS}
-from (select *, row_number() over (partition by instance order by launched_in) = 1 as is_first from expected)
-anti join (from recorded where is_in_period) using (instance, launched_in)
-where is_first or instance in (select instance from recorded where is_in_period)
-order by id, instance, launched_at
+{EXPECTED_LAUNCHES}
+select null::bigint as exists_id, launch_id, deployment, host, $start as audit_period_beginning, {_FIELDS}
+from expected_launches
+where not has_exists and (is_first or is_instance_told)
+order by launch_id, instance, launched_at
 """
 
 

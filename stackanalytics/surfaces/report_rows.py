@@ -23,6 +23,8 @@ from stackanalytics.surfaces.encoding import short_duration, table, unixtime
 
 Rows: TypeAlias = list[object]
 
+UNKNOWN_ACCOUNT = "unknown account"
+
 _IMAGE_BITS = MappingProxyType(
     {
         0x1: "base",
@@ -131,6 +133,60 @@ def _error_row(row: Mapping[str, Any], steps: Mapping[tuple[Any, ...], pl.DataFr
     return shown
 
 
+def _nova_audit(about: dict[str, Any], frames: Frames, parameters: Parameters) -> Rows:
+    (total,) = frames["summary"].to_dicts()
+    launches = {"new_launches": total["new"], "old_launches": total["old"], "failures": total["without_exists"]}
+    about |= {f"summary.launch_summary.{name}": count for name, count in launches.items()}
+    for audit, name, count in frames["statistics"].iter_rows():
+        about[f"summary.verifier.{audit}.{name}"] = count
+    headers = ["Object", "Row ID", "Error Description", "Reconciled?", "Cell", "Compute"]
+    return [about, *table(headers, [_nova_problem(row) for row in frames["rows"].iter_rows(named=True)])]
+
+
+def _nova_problem(row: Mapping[str, Any]) -> list[object]:
+    where = [row["deployment"] or "-", row["host"] or "-"]
+    if row["problem"] == "exists_failed":
+        return ["Exist", row["exists_id"], row["fail_reason"], "-", *where]
+    launch_id = "-" if row["launch_id"] is None else row["launch_id"]
+    return ["Launch", launch_id, row["fail_reason"], "N", *where]
+
+
+def _glance_audit(about: dict[str, Any], frames: Frames, parameters: Parameters) -> Rows:
+    (total,) = frames["summary"].to_dicts()
+    exists: dict[str, Any] = {}
+    for name, count in frames["statistics"].filter(audit="periodic").select("name", "count").iter_rows():
+        group, _, answer = name.partition(".")
+        if answer:
+            exists.setdefault(group, {})[answer] = count
+        else:
+            exists[name] = count
+    images = {"new_images": total["new"], "old_images": total["old"], "failures": total["without_exists"]}
+    about["summary"] = {"verifier": {"exists": exists}, "image_summary": images}
+    rows = [_glance_problem(row) for row in frames["rows"].iter_rows(named=True)]
+    return [about, *table(["Object", "ID", "Error Description"], rows)]
+
+
+def _glance_problem(row: Mapping[str, Any]) -> list[object]:
+    if row["problem"] == "exists_failed":
+        return ["Exist", row["exists_id"], row["fail_reason"]]
+    return ["Usage", row["image_id"], row["fail_reason"]]
+
+
+def _image_events(about: dict[str, Any], frames: Frames, parameters: Parameters) -> Rows:
+    counts = dict(frames["rows"].iter_rows())
+    return [about | counts, *table(["Event", "Count"], map(list, counts.items()))]
+
+
+def _bandwidth(about: dict[str, Any], frames: Frames, parameters: Parameters) -> Rows:
+    (total,) = frames["summary"].to_dicts()
+    about |= {**parameters, "total_public_outbound_bandwidth": total["bandwidth_public_out"]}
+    rows = [
+        [row["tenant"], row["account_name"] or UNKNOWN_ACCOUNT, row["instances"], row["bandwidth_public_out"]]
+        for row in frames["rows"].iter_rows(named=True)
+    ]
+    return [about, *table(["Tenant", "Account", "Instances", "Bytes"], rows)]
+
+
 def _instance_hours(about: dict[str, Any], frames: Frames, parameters: Parameters) -> Rows:
     (total,) = frames["summary"].to_dicts()
     about |= {
@@ -148,7 +204,7 @@ def _instance_hours(about: dict[str, Any], frames: Frames, parameters: Parameter
             _amounts(
                 f"top_hundred_by_{row['ranked_by']}.{row['type_name']}.{row['type_value']}",
                 row["tenant"],
-                row["account_name"] or "unknown account",
+                row["account_name"] or UNKNOWN_ACCOUNT,
                 row,
             )
             for row in frames["top"].iter_rows(named=True)
@@ -173,6 +229,10 @@ _ENCODERS: Mapping[str, Callable[[dict[str, Any], Frames, Parameters], Rows]] = 
     {
         "operation-summary": _operation_summary,
         "error-details": _error_details,
+        "nova-usage-audit": _nova_audit,
+        "glance-usage-audit": _glance_audit,
+        "image-events-audit": _image_events,
+        "public-outbound-bandwidth": _bandwidth,
         "instance-hours": _instance_hours,
     }
 )
