@@ -3,8 +3,7 @@
 from stackanalytics.analytics.attempt import attempts
 from stackanalytics.analytics.event import deployments, event, event_types, events, hosts
 from stackanalytics.analytics.exists_failure import exists_failure_counts, exists_failures
-from stackanalytics.analytics.exists_state import exists_days, exists_states, exists_statistics
-from stackanalytics.analytics.exists_state import audit_statistics, exists_states, exists_statistics
+from stackanalytics.analytics.exists_state import audit_statistics, exists_days, exists_states, exists_statistics
 from stackanalytics.analytics.expected_usage import expected_images, expected_launches
 from stackanalytics.analytics.instance_hour import instance_hours, tenants
 from stackanalytics.analytics.reason import fail_reason
