@@ -196,8 +196,9 @@ def _beside(disputed: pl.DataFrame, nova: Nova) -> pl.DataFrame:
     """Return the records with what nova says beside them, and whether there was anybody to ask."""
     if isinstance(nova, pl.DataFrame):
         told = _told(nova)
+        has_source = pl.col("region").is_not_null()
         beside = disputed.join(told, on="instance", how="left", maintain_order="left")
-        return beside.with_columns(has_source=pl.col("region").is_not_null())
+        return beside.with_columns(pl.when(has_source).then(pl.col(told.columns[1:])), has_source=has_source)
     by_region = [_told(frame).with_columns(region=pl.lit(region)) for region, frame in nova.items()]
     told = pl.concat([_told(pl.DataFrame(schema=_NOVA)).with_columns(region=pl.lit(None, pl.String)), *by_region])
     beside = disputed.join(told, on=["instance", "region"], how="left", maintain_order="left")

@@ -217,6 +217,8 @@ def test_one_nova_answers_for_every_known_region() -> None:
     found = compare(_records({}, {"region": "south"}, {"region": None}), _nova({}))
 
     assert found["outcome"].to_list() == ["reconciled", "reconciled", "no_source"]
+    assert found["match_code"].to_list() == [0, 0, None]
+    assert found["source"].to_list() == ["nova", "nova", None]
 
 
 def test_who_said_so_is_told() -> None:
