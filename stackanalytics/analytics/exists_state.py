@@ -77,7 +77,7 @@ select records.*,
     verified_at,
     columns('reason_.*')
 from records
-left join (from verdicts where service = $service) as verdicts on verdicts.exists_id = records.id
+left join (from known_verdicts where service = $service) as verdicts on verdicts.exists_id = records.id
 left join repaired on repaired.exists_id = records.id
 left join confirmations on confirmations.exists_id = records.id
 """
@@ -418,8 +418,11 @@ def _ask(
         "repaired": lake.usage_state.repaired(service, ids),
         "confirmations": lake.usage_state.confirmations(service, ids if needs_told else []),
     }
-    due_at = verification_under_way(lake.path, service)
-    return lake.sql(query, {"service": service, "due_at": due_at, **values}, frames=frames)
+    verdicts = "verdicts" if ids is None else "verdicts_among($ids)"
+    parameters = {"service": service, "due_at": verification_under_way(lake.path, service), **values}
+    if ids is not None:
+        parameters["ids"] = ids
+    return lake.sql(f"with known_verdicts as (from {verdicts}) {query}", parameters, frames=frames)
 
 
 def _linked(lake: Lake, of: _Service, noun: Noun, records: pl.DataFrame) -> pl.DataFrame:

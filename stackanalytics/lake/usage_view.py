@@ -6,8 +6,9 @@
 ``launches_among(instances)``, ``deletes_among(instances)`` and ``exists_among(instances)`` those of
 a list. ``exists_of`` and ``image_exists_of`` take the days (UTC) in which the records were received.
 ``reconciles`` are the reconciliations and ``verdicts`` the verifications that count: the latest of
-each launch and record. ``usage_told_after(id)`` are the instances and images about whose usage
-something was told in notifications after an id.
+each launch and record; ``verdicts_among(exists_ids)`` are those of a list of records.
+``usage_told_after(id)`` are the instances and images about whose usage something was told in
+notifications after an id.
 
 The order of arrival changes nothing but ids. A message that came again under its id with other
 content is a notification of its own, here as elsewhere: which of the two came first is chance, so
@@ -216,9 +217,9 @@ from reconciliations
 qualify sequence = max(sequence) over (partition by instance, date_trunc('second', launched_at))
 """
 
-VERDICTS = """
-create view verdicts as
+_VERDICTS = """
 from verifications
+where <criterion>
 qualify sequence = max(sequence) over (partition by service, exists_id)
 """
 
@@ -245,5 +246,6 @@ USAGE_NOUNS = (
     "create view image_exists as from image_exists_of(null, null)",
     TOLD_AFTER,
     RECONCILES,
-    VERDICTS,
+    _macro("verdicts_among(exists_ids)", _VERDICTS, "exists_id in (select unnest(exists_ids))"),
+    f"create view verdicts as {_VERDICTS.replace('<criterion>', 'true')}",
 )

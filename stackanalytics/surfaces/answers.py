@@ -40,21 +40,20 @@ class Answers:
         """Answer from the newest version of a lake."""
         self._current = current
         self._state_version = current().state.watch()
+        self._followed = self._state_version()
         self._workers = ThreadPoolExecutor(WORKERS, thread_name_prefix="answer")
         self._pending: dict[tuple[Question, State], asyncio.Future[bytes]] = {}
         self._shelf = _Shelf()
 
     async def find(self, route: Route, request: Request) -> bytes:
         """Return the answer to a request as JSON text, at once where it is kept."""
-        lake, now = self._current(), times.now().replace(microsecond=0)
+        now = times.now().replace(microsecond=0)
         if route.method != "GET":
             return await self._write(route, request, now)
+        state_version = await self._follow_state() if route.is_stateful else None
+        lake = self._current()
         question = _question(route, request)
-        state = (
-            tuple(lake.version.items()),
-            now if route.is_timely else None,
-            self._state_version() if route.is_stateful else None,
-        )
+        state = tuple(lake.version.items()), now if route.is_timely else None, state_version
         kept = self._shelf.get(question)
         if kept is not None and kept.state == state:
             return kept.answer
@@ -80,6 +79,14 @@ class Answers:
         if self._current().version != lake.version:
             self._shelf.clear()
         return answer
+
+    async def _follow_state(self) -> Hashable:
+        """Return the version of the state; the lake is at least as new, since who changes both changes it first."""
+        version = self._state_version()
+        if version != self._followed:
+            await self._look()
+            self._followed = version
+        return version
 
     async def _look(self) -> None:
         await asyncio.get_running_loop().run_in_executor(self._workers, self._current.look)

@@ -143,6 +143,22 @@ def test_answers_of_state_last_until_it_changes(current: CurrentLake, monkeypatc
     assert stateless.asked == 1
 
 
+def test_state_is_not_seen_before_what_it_is_about(current: CurrentLake) -> None:
+    """Who sees a change of the state sees what was landed before it, too, though nobody looked for that yet."""
+
+    def seen(lake: Lake, request: Request, now: datetime) -> object:
+        return [lake.sql("select count(*) from notifications").item(), lake.usage_state.repaired("nova").height]
+
+    async def ask() -> list[bytes]:
+        found, route = Answers(current), Route("/seen/", seen, "Tells what is seen.", is_stateful=True)
+        before = await found.find(route, ONE)
+        lake_of(current().path, [notification("compute.instance.update", "2014-01-14", serial=1)]).close()
+        UsageState(current().path).repair("nova", {1: None}, at=times.now())
+        return [before, await found.find(route, ONE)]
+
+    assert asyncio.run(ask()) == [b"[1, 0]", b"[2, 1]"]
+
+
 def test_an_answer_may_be_nothing(current: CurrentLake) -> None:
     """A route that returns None has no body."""
     route = Route("/nothing/", lambda lake, request, now: None, "Says nothing.", "PUT")
