@@ -176,6 +176,12 @@ _IMAGES_OF_A_BODY = (
     '{"payload": {"images": [{"id": "VARCHAR", "size": "VARCHAR", "created_at": "VARCHAR", "deleted_at": "VARCHAR"}]}}'
 )
 
+
+def _instant(text: str) -> str:
+    """Return the SQL that reads a time; DuckDB alone would take ``infinity`` and years that Python has not."""
+    return f"case when regexp_matches({text}, '^ *[12][0-9]{{3}}-') then try_cast({text} as timestamptz) end"
+
+
 _IMAGE_EXISTS = f"""
 with told as (
     select id, message_id, tenant, audit_period_beginning, audit_period_ending, deployment, host, generated_at,
@@ -188,11 +194,11 @@ listed as (
     from told
 )
 select id * 1024 + place as id, id as notification_id, message_id, found.id as image, tenant,
-    try_cast(found.size as bigint) as size, try_cast(found.created_at as timestamptz) as created_at,
-    try_cast(found.deleted_at as timestamptz) as deleted_at, audit_period_beginning, audit_period_ending,
+    try_cast(found.size as bigint) as size, {_instant("found.created_at")} as created_at,
+    {_instant("found.deleted_at")} as deleted_at, audit_period_beginning, audit_period_ending,
     deployment, host, generated_at as received_at
 from listed
-where nullif(found.id, '') is not null and try_cast(found.created_at as timestamptz) is not null
+where nullif(found.id, '') is not null and {_instant("found.created_at")} is not null
 """
 
 TOLD_AFTER = f"""

@@ -297,6 +297,8 @@ def test_exists_records_of_images(tmp_path: Path) -> None:
         {"id": "image-1", "size": 10, "created_at": "2026-03-02 07:00:00", "deleted_at": "2026-03-02T09:00:00Z"},
         {"id": "image-2", "size": 11, "created_at": None},
         "no image",
+        {"id": "image-4", "size": 12, "created_at": "infinity"},
+        {"id": "image-5", "size": 12, "created_at": "99999-01-01 00:00:00"},
         {"id": "image-3", "size": "many", "created_at": "2026-03-02 07:00:00", "deleted_at": ""},
     ]
     period = {"audit_period_beginning": "2026-03-02 08:00:00", "audit_period_ending": "2026-03-02 09:00:00"}
@@ -310,7 +312,7 @@ def test_exists_records_of_images(tmp_path: Path) -> None:
     whole = (at(0), at(3600), "region-1", "host-1", at(3700))
     assert found.rows() == [
         (1024, 1, "m-1", "image-1", "acme", 10, at(-3600), at(3600), *whole),
-        (1027, 1, "m-1", "image-3", "acme", None, at(-3600), None, *whole),
+        (1029, 1, "m-1", "image-3", "acme", None, at(-3600), None, *whole),
     ]
 
 
