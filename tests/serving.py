@@ -1,7 +1,11 @@
 """A server of a lake, for the time of a test."""
 
 import asyncio
+import os
 import queue
+import re
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -49,3 +53,18 @@ def _app(answers: Answers, surfaces: Sequence[Surface], allow_writes: bool) -> A
         return server.make_app(answers, allow_writes=allow_writes)
     rules = handlers.json_rules(answers, surfaces, allow_writes=allow_writes)
     return Application(rules, **handlers.app_settings(surfaces))
+
+
+@contextmanager
+def started(folder: Path) -> Iterator[tuple[str, "subprocess.Popen[str]"]]:
+    """A server that writes, in a process of its own, as the command line starts it: its address, the process."""
+    command = [sys.executable, "-m", "stackanalytics", "serve", "--lake", folder, "--port", "0", "--allow-writes"]
+    wide = os.environ | {"COLUMNS": "500"}  # or the line with the address is broken
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=wide) as process:
+        try:
+            assert process.stderr is not None
+            said = re.search(r"http://[\d.]+:\d+", process.stderr.readline())
+            assert said is not None
+            yield said[0], process
+        finally:
+            process.kill()

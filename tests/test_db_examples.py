@@ -1,15 +1,14 @@
 """The examples of the db interface in the documentation: each is run against a server, and true."""
 
 import json
-import os
 import re
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from billed import billing
+from serving import started
 
 from stackanalytics.surfaces import usage
 
@@ -21,18 +20,10 @@ STATUS = "\n%{http_code} %{method}"
 
 @pytest.fixture
 def url(tmp_path: Path) -> Iterator[str]:
-    """The address of a server, as the command line starts it, of a lake with two instances and two images."""
+    """The address of a server of a lake with two instances and two images."""
     billing(tmp_path).close()
-    command = [sys.executable, "-m", "stackanalytics", "serve", "--lake", tmp_path, "--port", "0", "--allow-writes"]
-    wide = os.environ | {"COLUMNS": "500"}
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=wide) as process:
-        try:
-            assert process.stderr is not None
-            said = re.search(r"http://[\d.]+:\d+", process.stderr.readline())
-            assert said is not None
-            yield said[0]
-        finally:
-            process.terminate()
+    with started(tmp_path) as (address, _):
+        yield address
 
 
 def examples(path: Path) -> list[tuple[str, object]]:
