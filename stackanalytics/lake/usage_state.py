@@ -92,6 +92,14 @@ insert into tenants (tenant, name, last_updated_us) values (?, ?, ?)
 on conflict do update set name = excluded.name, last_updated_us = excluded.last_updated_us
 """
 
+_VERSIONS = """
+select 'tenants', coalesce(max(last_updated_us), 0) from tenants
+union all
+select 'confirmations', coalesce(max(confirmed_us), 0) from confirmations
+union all
+select 'repairs', coalesce(max(repaired_us), 0) from repairs
+"""
+
 _TENANTS = """
 select tenants.tenant, tenants.name, last_updated_us,
     (
@@ -224,6 +232,11 @@ class UsageState:
             StoredTenant(id, name, json.loads(types), times.from_unix_us(updated_us))
             for id, name, updated_us, types in rows
         ]
+
+    def versions(self) -> dict[str, int]:
+        """Return when each kind of state was last written to [µs since 1970], 0 where it never was."""
+        found = self._rows(_VERSIONS, {})
+        return {"tenants": 0, "confirmations": 0, "repairs": 0} | dict(found)
 
     def _rows_of(self, query: str, service: str, exists_ids: Iterable[int] | None) -> list[tuple[Any, ...]]:
         if exists_ids is None:

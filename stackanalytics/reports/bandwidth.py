@@ -94,4 +94,5 @@ PUBLIC_OUTBOUND_BANDWIDTH = Report(
     make=_make,
     title=_title,
     options=(Option("tenant", None, "Only of this project."),),
+    reads=("tenants",),
 )

@@ -94,4 +94,5 @@ GLANCE_USAGE_AUDIT = Report(
     about="Which of glance's usage records passed verification, and of which images none tells.",
     make=_make,
     title=_title,
+    reads=("confirmations", "repairs"),
 )

@@ -82,4 +82,5 @@ IMAGE_EVENTS_AUDIT = Report(
     about="How often images were uploaded, activated, deleted, reported, and taken by billing.",
     make=_make,
     title=_title,
+    reads=("confirmations", "repairs"),
 )

@@ -15,7 +15,7 @@ from stackanalytics.schema import polars_schema
 _AMOUNTS = ("count", "count_share", "records", "used_s", "hours", "unit_hours", "unit_hours_share")
 ROW_COLUMNS = ("breakdown", "key", "name", *_AMOUNTS)
 SUMMARY_COLUMNS = ("count", "records", "used_s", "hours", "unit_hours")
-TENANT_COLUMNS = ("tenant", "account_name", "tenant_types", *_AMOUNTS)
+TENANT_COLUMNS = ("tenant", "account_name", *_AMOUNTS)
 TOP_COLUMNS = ("ranked_by", "type_name", "type_value", "rank", "tenant", "account_name", *_AMOUNTS)
 
 RANKED_BY = ("count", "unit_hours")
@@ -100,8 +100,7 @@ def _totals(used: pl.DataFrame, typed: pl.DataFrame) -> pl.DataFrame:
 
 
 def _by_tenant(used: pl.DataFrame) -> pl.DataFrame:
-    told = pl.col("account_name", "tenant_types").first()
-    by_tenant = used.group_by("tenant").agg(told, *_SUMS)
+    by_tenant = used.group_by("tenant").agg(pl.col("account_name").first(), *_SUMS)
     return _with_shares(by_tenant, used).sort("tenant", nulls_last=True)
 
 
@@ -146,4 +145,5 @@ INSTANCE_HOURS = Report(
     make=_make,
     title=_title,
     options=(Option("tenant", None, "Only of this project."),),
+    reads=("tenants",),
 )

@@ -108,4 +108,5 @@ NOVA_USAGE_AUDIT = Report(
     about="Which of nova's usage records passed verification, and of which launches none tells.",
     make=_make,
     title=_title,
+    reads=("confirmations", "repairs"),
 )

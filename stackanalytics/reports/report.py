@@ -76,7 +76,8 @@ class Report:
     ``make`` asks the analyses and arranges their answers as frames: ``rows`` is the main one, and
     ``summary``, where there is one, has a single row. ``title`` is the name that it is stored under,
     which is StackTach's. Where ``names_last_second`` is set, the end of a period is told, as by
-    StackTach, as the last second in it. ``schedule`` tells how often it is due.
+    StackTach, as the last second in it. ``schedule`` tells how often it is due. ``reads`` are the
+    kinds of state, beside the tables of the lake, that its numbers depend on.
     """
 
     name: str
@@ -87,6 +88,7 @@ class Report:
     options: tuple[Option, ...] = ()
     names_last_second: bool = False
     schedule: tuple[Length, ...] = ("day",)
+    reads: tuple[Literal["tenants", "confirmations", "repairs"], ...] = ()
 
     def parameters(self, given: Parameters) -> dict[str, Any]:
         """Return all options with what was given for them, else with their defaults.

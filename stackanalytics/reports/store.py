@@ -58,11 +58,12 @@ def store(lake: Lake, run: Run, *, created_at: datetime) -> tuple[StoredReport, 
     -------
     tuple
         The entry of the stored report, and whether it is new: a report with the same parameters and
-        period of the same versions of the tables is not made again.
+        period of the same versions of the tables, and of what else it reads, is not made again.
     """
     with _locked(lake):
+        versions = _versions(lake, run)
         for found in stored_runs(lake, run):
-            if json.loads(found.tables) == lake.version:
+            if json.loads(found.tables) == versions:
                 return found, False
         return _store(lake, run, created_at), True
 
@@ -175,6 +176,7 @@ def parameters_of(entry: StoredReport) -> dict[str, Any]:
 
 
 def _store(lake: Lake, run: Run, created_at: datetime) -> StoredReport:
+    versions = _versions(lake, run)
     frames = run.report.run(lake, run.period, run.parameters)
     path = Path(FOLDER) / uuid4().hex
     _write(lake.path / path, frames)
@@ -185,10 +187,16 @@ def _store(lake: Lake, run: Run, created_at: datetime) -> StoredReport:
         period_end=run.report.shown_end(run.period),
         created_at=created_at,
         parameters=_told(run),
-        tables=json.dumps(lake.version, sort_keys=True),
+        tables=json.dumps(versions, sort_keys=True),
         path=path.as_posix(),
     )
     return stored_report(lake, id)
+
+
+def _versions(lake: Lake, run: Run) -> dict[str, int]:
+    """Return the versions of all that a report is made from."""
+    state = lake.usage_state.versions() if run.report.reads else {}
+    return {**lake.version, **{name: state[name] for name in run.report.reads}}
 
 
 def _write(folder: Path, frames: Frames) -> None:

@@ -43,6 +43,7 @@ _what = (
 )
 _options = (
     click.option("--region", multiple=True, help="Only deployments whose name contains this; may be repeated."),
+    click.option("--tenant", help="Only of this project."),
     click.option("--percentile", type=float, help="Which percentile of the durations to tell."),
     click.option("--too-long", "slow_s", type=float, help="Requests that took longer count as failed [s]."),
 )

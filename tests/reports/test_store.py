@@ -1,6 +1,7 @@
 """Stored reports: snapshots that stay as they are."""
 
 import hashlib
+import json
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import stackanalytics as sa
+from stackanalytics.lake.usage_state import Tenant
 from stackanalytics.reports import find_report
 from stackanalytics.reports.report import Period
 from stackanalytics.reports.store import Run, due_runs, load, store, store_missing, stored_report
@@ -55,6 +57,19 @@ def test_the_same_of_the_same_versions_is_not_stored_twice(lake: sa.Lake) -> Non
     assert is_new
     assert load(later, second)["summary"]["requests"].item() == 2
     assert load(later, first)["summary"]["requests"].item() == 1
+
+
+def test_what_was_told_of_tenants_since_makes_another_report(lake: sa.Lake) -> None:
+    """A report that names tenants is made again once tenants were told, though the tables are the same."""
+    run = Run(find_report("instance-hours"), DAY, {})
+    first, _ = store(lake, run, created_at=T0)
+    assert store(lake, run, created_at=T0) == (first, False)
+
+    lake.usage_state.put_tenants([Tenant("acme", "Acme", {})], at=T0)
+
+    assert json.loads(first.tables)["tenants"] == 0
+    assert [is_new for _, is_new in (store(lake, run, created_at=T0), store(lake, RUN, created_at=T0))] == [True, True]
+    assert [store(lake, each, created_at=T0)[1] for each in (run, RUN)] == [False, False]
 
 
 def test_an_old_version_gives_the_old_numbers_in_equal_bytes(lake: sa.Lake) -> None:
