@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from tests.benchmarks import compaction, disk, feeding, landing, lookup, serving, timing, verification
+from tests.benchmarks import compaction, disk, feeding, landing, lookup, reporting, serving, timing, verification
 from tests.benchmarks.figure import Figure, print_table, write_json
 from tests.benchmarks.workload import Workload
 
@@ -21,8 +21,9 @@ BENCHMARKS: Mapping[str, Callable[[Workload], Iterator[Figure]]] = {
     "lookup": lookup.measure,
     "serving": serving.measure,
     "verification": verification.measure,
+    "reporting": reporting.measure,
 }
-WITHOUT_LAKE = frozenset({"landing", "disk", "feeding", "verification"})
+WITHOUT_LAKE = frozenset({"landing", "disk", "feeding", "verification", "reporting"})
 
 words = Console(stderr=True, highlight=False)
 
