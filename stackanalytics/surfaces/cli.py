@@ -13,18 +13,20 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import click
 from rich.console import Console
 from rich.table import Table
 
 from stackanalytics import times
+from stackanalytics.analytics.verification import SERVICES
 from stackanalytics.errors import InputError, StackanalyticsError
 from stackanalytics.lake import KEEP_HOURS, open_lake
 from stackanalytics.lake import compact as compact_lake
 from stackanalytics.landing import Summary
 from stackanalytics.landing import land as land_chunks
+from stackanalytics.reports.store import due_runs, store_missing
 from stackanalytics.sources import files
 from stackanalytics.sources.chunk import Chunk
 from stackanalytics.sources.simulator import BILLING_FAULTS, CHOICES, Cloud
@@ -33,11 +35,19 @@ from stackanalytics.surfaces.export_command import export
 from stackanalytics.surfaces.reconcile_command import reconcile
 from stackanalytics.surfaces.report_command import report
 from stackanalytics.surfaces.terminal import F, Instant, lake_option, progress_in_bytes, with_options, words
+from stackanalytics.surfaces.verification_store import verify_and_keep
 from stackanalytics.surfaces.verify_command import verify_lake
 
 DEMO_HOURS = 48
 DEMO_CHUNK = 2_000
 DEMO_MARK = "made-by-demo"
+DEMO_FAULTS: dict[str, Any] = {
+    "starts_empty": True,
+    "wrong_flavor": 0.005,
+    "wrong_tenant": 0.005,
+    "missing_launch": 0.01,
+    "missing_delete": 0.01,
+}
 
 address_options = (
     click.option("--address", default="127.0.0.1", show_default=True, help="Address to listen at."),
@@ -211,17 +221,22 @@ def simulate(
 @with_options(*address_options)
 @click.option("--seed", type=int, default=0, show_default=True, help="What all chance is drawn from.")
 def demo(folder: Path, address: str, port: int, seed: int) -> None:
-    """Simulate a small cloud of the last two days, land it, and serve it.
+    """Simulate a small cloud of the last two days, land and verify it, report on it, and serve it.
 
-    The simulation goes on until an hour from now, so that live views have something to show.
+    The simulation goes on until an hour from now, so that live views have something to show. A few
+    usage records are wrong, so that verification has, too.
     """
     _check_port(address, port)
     _clear_demo(folder)
     start = times.now().replace(minute=0, second=0, microsecond=0) - timedelta(hours=DEMO_HOURS - 2)
-    cloud = Cloud(seed=seed, start=start, instances=100, operations_per_hour=150, duplicates=0.005, reorder=0.01)
+    cloud = Cloud(seed=seed, start=start, operations_per_hour=150, duplicates=0.005, reorder=0.01, **DEMO_FAULTS)
     with progress_in_bytes("Simulating and landing", None) as advance:
         summary = land_chunks(_simulated(cloud), folder, on_progress=lambda running: advance(running.bytes))
     compact_lake(folder)
+    for service in SERVICES:
+        verify_and_keep(folder, service=service, until=times.now())  # type: ignore[arg-type]  # they are names
+    with open_lake(folder) as lake:
+        store_missing(lake, due_runs(lake, times.now()), now=times.now)
     words.print(f"{summary.notifications:,} notifications of {DEMO_HOURS} hours are in {folder}")
     _serve(folder, address, port, allow_writes=False)
 
