@@ -239,7 +239,7 @@ def arrow_schema(*names: str) -> pa.Schema:
 
 def polars_schema(*names: str) -> pl.Schema:
     """Return the polars dtypes of the named fields."""
-    return pl.DataFrame(arrow_schema(*names).empty_table()).schema
+    return pl.DataFrame(pa.Table.from_batches([], arrow_schema(*names))).schema
 
 
 NOTIFICATION_FIELDS = tuple(FIELDS)[: tuple(FIELDS).index("body") + 1]

@@ -14,6 +14,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 from uuid import uuid4
 
+import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -91,7 +92,7 @@ def open_table(folder: Path, table: schema.Table, version: int | None = None) ->
 def files(delta: DeltaTable) -> list[File]:
     """Return the data files of the table's version, oldest day first."""
     root = _root(delta)
-    actions = pa.table(delta.get_add_actions(flatten=True)).to_pylist()
+    actions = pl.DataFrame(delta.get_add_actions(flatten=True)).to_dicts()
     found = [
         File(
             path=str(root / action["path"]),
@@ -164,9 +165,9 @@ class FileWriter:
         self._values.add(rows)
         for name in STATISTICS_COLUMNS:
             if name in rows.column_names:
-                span = pc.min_max(rows[name]).as_py()
-                low, high = self._bounds.get(name, (span["min"], span["max"]))
-                self._bounds[name] = (min(low, span["min"]), max(high, span["max"]))
+                values = pl.Series(rows[name])
+                low, high = self._bounds.get(name, (values.min(), values.max()))
+                self._bounds[name] = (min(low, values.min()), max(high, values.max()))
 
     def close(self) -> AddAction:
         """Finish and sync the file; return the log's entry for it."""
@@ -199,9 +200,10 @@ class FileWriter:
 def write_days(root: Path, table: schema.Table, rows: pa.Table, days: pa.Array) -> list[AddAction]:
     """Write *rows* as one file for each of their *days*."""
     actions = []
-    for day in sorted(pc.unique(days).to_pylist()):
-        part = rows if len(pc.unique(days)) == 1 else rows.filter(pc.equal(days, pa.scalar(day, pa.date32())))
-        writer = FileWriter(root, table, day, rows=part.num_rows)
+    different = pc.unique(days)
+    for day in different.take(pc.sort_indices(different)):
+        part = rows if len(different) == 1 else rows.filter(pc.equal(days, day))
+        writer = FileWriter(root, table, day.as_py(), rows=part.num_rows)
         writer.write(part)
         actions.append(writer.close())
     return actions

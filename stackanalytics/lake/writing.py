@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -20,7 +21,7 @@ from stackanalytics.lake.lock import exclusive, sync
 from stackanalytics.lake.snapshot import Lake
 from stackanalytics.lake.state import State
 from stackanalytics.lake.usage_state import UsageState
-from stackanalytics.schema import DEAD_LETTERS, NOTIFICATIONS, TABLES, arrow_schema
+from stackanalytics.schema import DEAD_LETTERS, NOTIFICATIONS, TABLES, arrow_schema, polars_schema
 
 GIVEN = tuple(name for name in NOTIFICATIONS.fields if name not in ("id", "landed_at", "is_conflict"))
 TOLD = ("request_id", "tenant", "user")
@@ -170,16 +171,16 @@ class Writer:
     def _commit(
         self, batch: Notifications, places: Places, conflicts: Flags, better: dict[int, int], last_id: int
     ) -> None:
-        rows = batch.rows if len(places) == batch.rows.num_rows else batch.rows.take(places)
+        rows = batch.rows if len(places) == batch.rows.num_rows else batch.rows.take(pl.Series(places).to_arrow())
         self._state.add_deployments(sorted(pc.unique(rows["deployment"]).to_pylist()))
         count = len(places)
         self._keys.forget_beyond(last_id)
         if count:
             self._keys.add(last_id + 1, last_id + count, batch.keys[places], batch.contents[places])
         own = {
-            "id": pa.array(np.arange(last_id + 1, last_id + 1 + count)),
-            "landed_at": pa.array([times.now()] * count, pa.timestamp("us", "UTC")),
-            "is_conflict": pa.array(conflicts),
+            "id": pl.int_range(last_id + 1, last_id + 1 + count, dtype=pl.Int64, eager=True).to_arrow(),
+            "landed_at": pl.repeat(times.now(), count, dtype=pl.Datetime("us", "UTC"), eager=True).to_arrow(),
+            "is_conflict": pl.Series(conflicts).to_arrow(),
         }
         columns = [own[name] if name in own else rows[name] for name in NOTIFICATIONS.fields]
         table = pa.table(columns, schema=arrow_schema(*NOTIFICATIONS.fields))
@@ -199,6 +200,8 @@ class Writer:
 
     def _files_of(self, ids: Collection[int]) -> list[delta.File]:
         """Return the files that have rows with any of the ids."""
+        if not ids:
+            return []
         candidates = [file for file in delta.files(self._notifications) if any(map(file.may_hold_id, ids))]
         wanted = pa.array(ids, pa.int64())
         return [
@@ -225,19 +228,18 @@ class Writer:
 
     def _commit_dead_letters(self, letters: dict[str, DeadLetter]) -> None:
         landed_at = times.now()
-        table = pa.Table.from_pylist(
-            [
-                {
-                    "key": key,
-                    "landed_at": landed_at,
-                    "origin": letter.origin,
-                    "reason": letter.reason,
-                    "content": letter.content,
-                }
-                for key, letter in letters.items()
-            ],
-            schema=arrow_schema(*DEAD_LETTERS.fields),
-        )
+        rows = [
+            {
+                "key": key,
+                "landed_at": landed_at,
+                "origin": letter.origin,
+                "reason": letter.reason,
+                "content": letter.content,
+            }
+            for key, letter in letters.items()
+        ]
+        schema = arrow_schema(*DEAD_LETTERS.fields)
+        table = pl.DataFrame(rows, schema=polars_schema(*DEAD_LETTERS.fields)).to_arrow().cast(schema)
         days = table["landed_at"].cast(pa.date32())
         actions = delta.write_days(self._folder / DEAD_LETTERS.name, DEAD_LETTERS, table, days)
         delta.commit(self._dead_letters, DEAD_LETTERS, actions, note={"landed": str(len(letters))})
@@ -328,12 +330,11 @@ def _told(rows: pa.Table) -> Hashes:
 
     Messages without an id are recognised by their content alone, so it is nothing for these.
     """
-    columns = [rows[name].to_pylist() for name in ("message_id", *TOLD)]
-    known: dict[tuple[str | None, ...], int] = {}
-    hashes = []
-    for message_id, *told in zip(*columns, strict=True):
-        values = tuple(told)
-        if values not in known:
-            known[values] = xxhash.xxh3_64_intdigest(repr(values).encode("utf-8", "replace"))
-        hashes.append(0 if message_id is None else known[values])
-    return np.array(hashes, dtype=np.uint64)
+    told = np.zeros(rows.num_rows, dtype=np.uint64)
+    for name in TOLD:
+        coded = rows[name].combine_chunks().dictionary_encode()
+        hashes = [xxhash.xxh3_64_intdigest(f"{name}\0{value}".encode()) for value in coded.dictionary.to_pylist()]
+        codes = pl.Series(coded.indices).fill_null(len(hashes)).to_numpy()
+        told ^= np.array([*hashes, 0], dtype=np.uint64)[codes]
+    told[pl.Series(rows["message_id"]).is_null().to_numpy()] = 0
+    return told

@@ -31,7 +31,7 @@ _VALUE = (
 )
 _PRESENT = rf"(?i){_NAMES}\\*[\"']{_COLON}(?:{_VALUE})"
 _ESCAPE = "\\u00"
-_FIRST_LOOK = rf"{_PRESENT}|\\u00"
+_FIRST_LOOK = rf"{_PRESENT}|\\u00[2-7]"
 _ESCAPED = r'\\u00[2-7][0-9A-Fa-f][^":]*"\s*:|\\u0022\s*:'
 _SECOND_LOOK = f"{_PRESENT}|{_ESCAPED}"
 
