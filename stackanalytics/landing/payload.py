@@ -1,8 +1,8 @@
 """What a payload tells, whatever the service and the format.
 
-Legacy payloads of nova, the bulk of what arrives, are decoded straight into a typed structure.
-All others, and those in which a value has an unexpected type, are read value by value: a value
-that cannot be used becomes null and the rest stays.
+Usual payloads of nova, legacy and versioned, of cinder, glance and neutron are decoded straight
+into typed structures. All others, and those in which a value has an unexpected type, are read
+value by value: a value that cannot be used becomes null and the rest stays.
 
 Source: StackTach's field rules; nova's payload classes, legacy and versioned; the notification
 code of glance, cinder, neutron, keystone, heat, ironic, magnum and their kin.
@@ -12,13 +12,14 @@ import json
 import re
 from collections.abc import Iterable
 from operator import attrgetter
-from typing import Annotated, Any, TypeAlias
+from typing import Annotated, Any, Generic, TypeAlias, TypeVar
 
 import msgspec
 from msgspec import Raw, field
 
 from stackanalytics.landing import image
 
+T = TypeVar("T")
 Text: TypeAlias = str | None
 Int: TypeAlias = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)] | None
 Id: TypeAlias = str | int | None
@@ -136,12 +137,93 @@ class _Common(msgspec.Struct, gc=False):
     versioned: Raw = field(default=NOTHING, name="nova_object.data")
 
 
-_NO_THING = _Thing()
+class _StateUpdate(msgspec.Struct, gc=False):
+    new_task_state: Text = None
+    old_state: Text = None
+    old_task_state: Text = None
+    state: Text = None
+
+
+class _AuditPeriod(msgspec.Struct, gc=False):
+    audit_period_beginning: Text = None
+    audit_period_ending: Text = None
+
+
+class _Flavor(msgspec.Struct, gc=False):
+    flavorid: Text = None
+    name: Text = None
+    root_gb: Int = None
+    vcpus: Int = None
+    ephemeral_gb: Int = None
+    memory_mb: Int = None
+
+
+class _Fault(msgspec.Struct, gc=False):
+    exception_message: Text = None
+
+
+class _Traffic(msgspec.Struct, gc=False):
+    network_name: Text = None
+    out_bytes: Int = None
+
+
+class _Object(msgspec.Struct, Generic[T], gc=False):
+    """An object in nova's versioned format."""
+
+    data: T = field(name="nova_object.data")
+
+
+class _Instance(msgspec.Struct, gc=False):
+    """What nova's versioned notifications of an instance tell, in the order in which they do."""
+
+    created_at: Text = None
+    deleted_at: Text = None
+    launched_at: Text = None
+    os_type: Text = None
+    state: Text = None
+    tenant_id: Text = None
+    terminated_at: Text = None
+    flavor: _Object[_Flavor] | None = None
+    user_id: Text = None
+    uuid: Text = None
+    request_id: Text = None
+    audit_period: _Object[_AuditPeriod] | None = None
+    bandwidth: list[_Object[_Traffic]] | None = None
+    fault: _Object[_Fault] | None = None
+    state_update: _Object[_StateUpdate] | None = None
+    # legacy names: with a value, each of these asks for a closer look
+    project_id: None = None
+    instance_id: None = None
+    instance_uuid: None = None
+    instance_type: None = None
+    instance_type_id: None = None
+    instance_flavor_id: None = None
+    memory_mb: None = None
+    vcpus: None = None
+    root_gb: None = None
+    ephemeral_gb: None = None
+    size: None = None
+    old_state: None = None
+    old_task_state: None = None
+    new_task_state: None = None
+    audit_period_beginning: None = None
+    audit_period_ending: None = None
+    image_meta: None = None
+    message: None = None
+    status: None = None
+    exception: None = None
+    args: None = None
+    instance: None = None
+    request_spec: None = None
+
+
+_NO_THING, _NO_UPDATE, _NO_PERIOD, _NO_FLAVOR = _Thing(), _StateUpdate(), _AuditPeriod(), _Flavor()
 _COMMON = frozenset(["port", "network", "subnet", "security_group_rule", "volume", "snapshot", "image"])
 _CLOSER_LOOK = [name for name in _Common.__struct_fields__ if getattr(_Common(), name) is NOTHING]
 
 _decode_nova = msgspec.json.Decoder(Payload).decode
 _decode_common = msgspec.json.Decoder(_Common).decode
+_decode_versioned = msgspec.json.Decoder(_Object[_Instance]).decode
 _closer_look = attrgetter(*_CLOSER_LOOK)
 
 
@@ -149,6 +231,8 @@ def read_payload(raw: Raw, event_type: str) -> Payload:
     """Read the payload of a notification."""
     if event_type.startswith(("compute.", "scheduler.", "compute_task.")):
         return _read_nova_legacy(raw) or _read_any(raw, event_type)
+    if event_type.startswith("instance."):
+        return _read_nova_versioned(raw) or _read_any(raw, event_type)
     word = event_type.partition(".")[0]
     return (_read_common(raw, word) if word in _COMMON else None) or _read_any(raw, event_type)
 
@@ -166,6 +250,49 @@ def _read_nova_legacy(raw: Raw) -> Payload | None:
     payload.instance_uuid = payload.instance_uuid or payload.instance_id or _deeper_instance(payload)
     payload.resource = payload.instance_uuid
     return payload
+
+
+def _read_nova_versioned(raw: Raw) -> Payload | None:
+    try:
+        found = _decode_versioned(raw).data
+    except (msgspec.DecodeError, RecursionError):
+        return None
+    if not found.uuid:
+        return None
+    flavor = found.flavor.data if found.flavor else _NO_FLAVOR
+    update = found.state_update.data if found.state_update else _NO_UPDATE
+    period = found.audit_period.data if found.audit_period else _NO_PERIOD
+    return Payload(
+        is_versioned=True,
+        instance_uuid=found.uuid,
+        resource=found.uuid,
+        tenant_id=found.tenant_id,
+        user_id=found.user_id,
+        request_id=found.request_id,
+        state=found.state if update.state is None else update.state,
+        old_state=update.old_state,
+        new_task_state=update.new_task_state,
+        old_task_state=update.old_task_state,
+        os_type=found.os_type,
+        instance_type=flavor.name,
+        instance_flavor_id=flavor.flavorid,
+        memory_mb=flavor.memory_mb,
+        vcpus=flavor.vcpus,
+        root_gb=flavor.root_gb,
+        ephemeral_gb=flavor.ephemeral_gb,
+        created_at=found.created_at,
+        launched_at=found.launched_at,
+        deleted_at=found.deleted_at,
+        terminated_at=found.terminated_at,
+        audit_period_beginning=period.audit_period_beginning,
+        audit_period_ending=period.audit_period_ending,
+        message=found.fault.data.exception_message if found.fault else None,
+        bandwidth_public_out=_public_traffic(found.bandwidth) if found.bandwidth else None,
+    )
+
+
+def _public_traffic(bandwidth: list[_Object[_Traffic]]) -> int | None:
+    return next((network.data.out_bytes for network in bandwidth if network.data.network_name == "public"), None)
 
 
 def _read_common(raw: Raw, word: str) -> Payload | None:
@@ -279,7 +406,7 @@ _NUMBERS = ["memory_mb", "vcpus", "root_gb", "ephemeral_gb", "size"]
 def _read_nova(payload: Payload, data: Object, event_type: str) -> None:
     update, period = _inner(data, "state_update"), _inner(data, "audit_period")
     flavor, fault = _inner(data, "flavor"), _inner(data, "fault")
-    flat = {**flavor, **data, **period, **update}
+    flat = {name: value for part in (flavor, data, period, update) for name, value in part.items() if value is not None}
     for name in _SAME:
         setattr(payload, name, text(flat.get(name)))
     for name in _NUMBERS:

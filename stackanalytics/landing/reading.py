@@ -140,7 +140,9 @@ class Reading:
         if not rejected:
             return found, rejected
         usable = instants.is_not_null().to_numpy()
-        kept = Notifications(found.rows.filter(pl.Series(usable).to_arrow()), found.keys[usable], found.contents[usable])
+        kept = Notifications(
+            found.rows.filter(pl.Series(usable).to_arrow()), found.keys[usable], found.contents[usable]
+        )
         return kept, rejected
 
     def _add(self, body: _Body, text: str, tag: int, transport: Message | None, content: int | None = None) -> None:
