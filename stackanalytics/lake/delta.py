@@ -166,8 +166,8 @@ class FileWriter:
         for name in STATISTICS_COLUMNS:
             if name in rows.column_names:
                 values = pl.Series(rows[name])
-                low, high = self._bounds.get(name, (values.min(), values.max()))
-                self._bounds[name] = (min(low, values.min()), max(high, values.max()))
+                bounds = pl.Series([*self._bounds.get(name, ()), values.min(), values.max()])
+                self._bounds[name] = (bounds.min(), bounds.max())
 
     def close(self) -> AddAction:
         """Finish and sync the file; return the log's entry for it."""

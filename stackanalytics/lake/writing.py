@@ -2,7 +2,6 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
@@ -88,7 +87,6 @@ class _Copy(NamedTuple):
 
     id: int | None
     place: int | None
-    generated_at: datetime
     body: str
     told: tuple[str | None, ...]
 
@@ -96,7 +94,7 @@ class _Copy(NamedTuple):
     def of(cls, rows: pa.Table, place: int) -> "_Copy":
         """Take a copy from a batch."""
         told = tuple(rows[name][place].as_py() for name in TOLD)
-        return cls(None, place, rows["generated_at"][place].as_py(), rows["body"][place].as_py(), told)
+        return cls(None, place, rows["body"][place].as_py(), told)
 
     @property
     def rank(self) -> tuple[int, tuple[str, ...]]:
@@ -294,15 +292,15 @@ class Writer:
         with Lake(self._folder) as lake:
             stored = lake.sql(
                 """
-                select id, generated_at, body, request_id, tenant, "user", deployment, message_id
+                select id, body, request_id, tenant, "user", deployment, message_id
                 from notifications
                 where message_id in (select unnest($ids))
                 """,
                 {"ids": sorted(asked)},
             )
         copies: dict[int, list[_Copy]] = {}
-        for number, at, body, request_id, tenant, user, deployment, message_id in stored.iter_rows():
-            copy = _Copy(number, None, at, body, (request_id, tenant, user))
+        for number, body, request_id, tenant, user, deployment, message_id in stored.iter_rows():
+            copy = _Copy(number, None, body, (request_id, tenant, user))
             copies.setdefault(identity.key_hash(deployment, message_id, 0), []).append(copy)
         return copies
 
