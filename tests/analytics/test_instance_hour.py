@@ -31,8 +31,16 @@ def at(hours: float) -> datetime:
 
 def record(instance: str, launched: float = -100, ending: float = 24, **about: Any) -> dict[str, object]:
     """Make the exists record of an instance, by default of the whole day, in hours of the day."""
-    times_of = {name: at(about.pop(name)) for name in ("audit_period_beginning", "terminated_at") if name in about}
-    told = {"tenant": "acme", "instance_flavor_id": "2", "instance_type": "small", "memory_mb": 512, **about}
+    times_of: dict[str, object] = {
+        name: at(about.pop(name)) for name in ("audit_period_beginning", "terminated_at") if name in about
+    }
+    told: dict[str, object] = {
+        "tenant": "acme",
+        "instance_flavor_id": "2",
+        "instance_type": "small",
+        "memory_mb": 512,
+        **about,
+    }
     period = {"audit_period_beginning": DAY, "audit_period_ending": at(ending), **times_of}
     return notification(
         "compute.instance.exists", at(ending + 0.1), instance=instance, launched_at=at(launched), **period, **told

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -29,7 +30,7 @@ every_report = pytest.mark.parametrize("report", REPORTS.values(), ids=REPORTS)
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A lake of a cloud that has all that goes wrong, its records verified."""
     folder = tmp_path_factory.mktemp("lake")
-    faults = {"wrong_flavor": 0.05, "missing_exists": 0.05, "missing_launch": 0.05}
+    faults: dict[str, Any] = {"wrong_flavor": 0.05, "missing_exists": 0.05, "missing_launch": 0.05}
     cloud = Cloud(
         start=DAY.start,
         seed=1,

@@ -36,7 +36,7 @@ def record(instance: str, tenant: str, hours: float, flavor: str = "2", memory_m
     )
 
 
-LARGE = {"flavor": "performance1-4", "memory_mb": 4096}
+LARGE: dict[str, Any] = {"flavor": "performance1-4", "memory_mb": 4096}
 FOUR = [
     record("i-1", "managed", 24),
     record("i-2", "managed", 14),
