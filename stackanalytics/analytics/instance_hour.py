@@ -25,10 +25,9 @@ with recorded as (
     select instance, launched_at, date_trunc('second', launched_at) as launched_in, tenant, instance_flavor_id,
         instance_type, memory_mb, epoch_us(greatest(launched_at, audit_period_beginning, $start)) as started_us,
         epoch_us(least(deleted_at, audit_period_ending, $end)) as ended_us
-    from exists_of(null, $first_day, null) as records
-    semi join (from verdicts where service = 'nova' and verdict in ('verified', 'reconciled')) as verdicts
-        on records.id = verdicts.exists_id
-    where audit_period_beginning < $end and audit_period_ending > $start
+    from exists_of(null, $first_day, null)
+    where id in (select exists_id from verdicts where service = 'nova' and verdict in ('verified', 'reconciled'))
+        and audit_period_beginning < $end and audit_period_ending > $start
         and ($tenant::varchar is null or tenant = $tenant)
 ),
 spans as (

@@ -32,7 +32,8 @@ from tests.benchmarks.workload import PER_HOST, PER_OPERATION, Workload
 DAY = Period(datetime(2026, 3, 2, tzinfo=UTC), datetime(2026, 3, 3, tzinfo=UTC))
 PER_INSTANCE = 160  # notifications of a day for each standing instance: one in seven is an audit
 WHOLE = 1_000_000  # rows for which there are bounds in seconds
-ALL_REPORTS_S, INSTANCE_HOURS_S, RATIO = 60, 5, 1.6
+ALL_REPORTS_S, INSTANCE_HOURS_S = 60, 5
+RATIO = 2.5  # by hand nothing but hours is told: neither tenants nor flavors, and nothing of versioned notifications
 CHUNK = 5_000
 ROUNDS = 3
 SERVICES: tuple[Service, ...] = ("nova", "glance")
