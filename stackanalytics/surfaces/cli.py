@@ -34,6 +34,7 @@ from stackanalytics.sources.simulator import simulate as simulate_cloud
 from stackanalytics.surfaces.export_command import export
 from stackanalytics.surfaces.reconcile_command import reconcile
 from stackanalytics.surfaces.report_command import report
+from stackanalytics.surfaces.tenants_command import tenants
 from stackanalytics.surfaces.terminal import F, Instant, lake_option, progress_in_bytes, with_options, words
 from stackanalytics.surfaces.verification_store import verify_and_keep
 from stackanalytics.surfaces.verify_command import verify_lake
@@ -64,6 +65,7 @@ def cli() -> None:
 cli.add_command(export)
 cli.add_command(reconcile)
 cli.add_command(report)
+cli.add_command(tenants)
 cli.add_command(verify_lake)
 
 

@@ -7,23 +7,19 @@ the ``os_…`` columns and ``rax_options`` are those of the image that it was ma
 that is gone.
 """
 
-from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Collection, Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from stackanalytics.errors import InputError, SourceError
 from stackanalytics.schema import NOVA_FIELDS
+from stackanalytics.sources.cloud import check_installed, connected
 from stackanalytics.sources.nova.record import records
 from stackanalytics.sources.nova.source import Progress
 
 if TYPE_CHECKING:
     from openstack.connection import Connection
-
-# the last one that tells the id of the flavor; the later ones tell what it holds
-MICROVERSION = "2.46"
 
 _PROPERTIES = {
     "org.openstack__1__architecture": "os_architecture",
@@ -50,10 +46,7 @@ class Cloud:
         InputError
             If the extra ``openstack`` is not installed.
         """
-        try:
-            import openstack  # noqa: F401
-        except ImportError as problem:
-            raise InputError(f"asking a cloud needs {problem.name}: pip install 'stackanalytics[openstack]'") from None
+        check_installed()
         self._cloud = cloud
 
     @property
@@ -72,7 +65,7 @@ class Cloud:
             If there is no such cloud, or a value from it cannot be understood.
         """
         told = []
-        with self._connection() as connection:
+        with connected(self._cloud) as connection:
             image_of = cache(lambda image: _image(connection, image))
             for done, instance in enumerate(sorted(set(wanted)), 1):
                 server = _server(connection, instance)
@@ -81,20 +74,6 @@ class Cloud:
                 if on_progress is not None:
                     on_progress(done)
         return records(pl.DataFrame(told, schema=_SCHEMA), self.name, wanted)
-
-    @contextmanager
-    def _connection(self) -> Iterator["Connection"]:
-        import openstack
-        from keystoneauth1.exceptions import ClientException
-        from openstack.exceptions import ConfigException, SDKException
-
-        try:
-            with openstack.connect(cloud=self._cloud, compute_default_microversion=MICROVERSION) as connection:
-                yield connection
-        except ConfigException as problem:
-            raise InputError(f"{self.name} cannot be asked: {problem}") from None
-        except (SDKException, ClientException) as problem:
-            raise SourceError(f"{self.name} cannot be read: {problem}") from None
 
 
 def _server(connection: "Connection", instance: str) -> Mapping[str, Any] | None:
