@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeAlias
 
 import holoviews as hv
 import holoviews.plotting.bokeh  # what plots are drawn with
@@ -20,11 +20,13 @@ from dashboards.view import View
 from stackanalytics.errors import NotFoundError
 from stackanalytics.lake import Lake
 from stackanalytics.lake.state import StoredReport
+from stackanalytics.reports.instance_hour_total import INSTANCE_HOURS
 from stackanalytics.reports.report import Frames
 from stackanalytics.reports.store import load, parameters_of
 from stackanalytics.schema import polars_schema
 
 ROW_HEIGHT, LEAST_HEIGHT = 30, 150
+FEW = 8
 STORED = (
     Column("id", "#", "count", width=70),
     Column("name", "Report"),
@@ -53,14 +55,21 @@ _TITLES = {
 _LINKS = MappingProxyType({"instance": "events?instance=", "request_id": "events?request_id="})
 
 
+Bar: TypeAlias = tuple[str, str, float]
+
+
 @dataclass(frozen=True)
 class Answer:
-    """The stored reports, newest first, and the chosen one of them with its frames."""
+    """The stored reports, newest first, and the chosen one of them with its frames.
+
+    ``history`` is, for instance hours, what those that are listed say by period and flavor class.
+    """
 
     stored: pl.DataFrame
     kinds: tuple[str, ...]
     entry: StoredReport | None
     frames: Frames
+    history: tuple[Bar, ...]
 
 
 class Reports(View):
@@ -91,6 +100,7 @@ class Reports(View):
             kinds=tuple(sorted({entry.name for entry in entries})),
             entry=chosen,
             frames={} if chosen is None else load(lake, chosen),
+            history=() if chosen is None else _history(lake, shown, chosen),
         )
 
     def _is_wanted(self, entry: StoredReport) -> bool:
@@ -181,7 +191,7 @@ def _versions(entry: StoredReport) -> str:
 
 def _said(name: str, value: object) -> str:
     if isinstance(value, float):
-        if name.startswith("share"):
+        if name.startswith("share") or name.endswith("_share"):
             return f"{value:.1%}"
         return wording.duration(value) if name.endswith("_s") else f"{value:,.4g}"
     return wording.count(value) if isinstance(value, int) else wording.NOTHING if value is None else str(value)
@@ -221,7 +231,7 @@ def _form(name: str, kind: pl.DataType) -> Form:
         return "link"
     if name.endswith("_s"):
         return "duration"
-    if name.startswith("share"):
+    if name.startswith("share") or name.endswith("_share"):
         return "share"
     if kind.is_integer() and not name.endswith("id"):
         return "count"
@@ -237,10 +247,54 @@ def _words(name: str) -> str:
 
 
 def _picture(answer: Answer | None) -> pmui.Column:
-    """Return how the rows of the summary of operations failed, where any did."""
-    bars = [] if answer is None else _failures(answer.frames.get("rows"))
-    if not bars:
+    """Return how requests failed, or how many hours each flavor class was used, where the report tells that."""
+    if answer is None:
         return pmui.Column()
+    if answer.history:
+        return _used(answer.history)
+    bars = _failures(answer.frames.get("rows"))
+    return _failed(bars) if bars else pmui.Column()
+
+
+def _used(bars: Sequence[Bar]) -> pmui.Column:
+    shown = hv.Bars(list(bars), ["from", "flavor class"], "unit hours").opts(
+        stacked=True,
+        color="flavor class",
+        cmap=theme.CATEGORIES,
+        line_color=None,
+        xlabel="",
+        ylabel="Unit hours",
+        xrotation=45 if len({bar[0] for bar in bars}) > FEW else 0,
+        legend_position="right",
+        toolbar=None,
+        responsive=True,
+        height=LEAST_HEIGHT * 2,
+        backend_opts={"plot.outline_line_color": None},
+        hover_tooltips=["from", "flavor class", "unit hours"],
+        default_tools=["hover"],
+    )
+    return pmui.Column(theme.plot(shown, LEAST_HEIGHT * 2), sizing_mode="stretch_width")
+
+
+def _history(lake: Lake, entries: Sequence[StoredReport], chosen: StoredReport) -> tuple[Bar, ...]:
+    """Return the unit hours of each flavor class in every listed period as long as that of the chosen report."""
+    if parameters_of(chosen).get("report") != INSTANCE_HOURS.name:
+        return ()
+    length = chosen.period_end - chosen.period_start
+    alike = [
+        entry
+        for entry in (*entries, chosen)
+        if entry.parameters == chosen.parameters and entry.period_end - entry.period_start == length
+    ]
+    newest = {entry.period_start: entry for entry in sorted(alike, key=lambda entry: entry.id)}
+    return tuple(
+        (wording.moment(start)[:16], row["key"], row["unit_hours"])
+        for start, entry in sorted(newest.items())
+        for row in load(lake, entry)["rows"].filter(breakdown="flavor_class").iter_rows(named=True)
+    )
+
+
+def _failed(bars: Sequence[Bar]) -> pmui.Column:
     rows = len({bar[0] for bar in bars})
     shown = hv.Bars(bars, ["what", "failure"], "count").opts(
         stacked=True,
@@ -262,7 +316,7 @@ def _picture(answer: Answer | None) -> pmui.Column:
     return pmui.Column(theme.plot(shown, max(LEAST_HEIGHT, ROW_HEIGHT * rows + 100)), sizing_mode="stretch_width")
 
 
-def _failures(rows: pl.DataFrame | None) -> list[tuple[str, str, int]]:
+def _failures(rows: pl.DataFrame | None) -> list[Bar]:
     if rows is None or not FAILURES.keys() <= set(rows.columns):
         return []
     return [

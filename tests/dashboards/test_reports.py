@@ -1,18 +1,25 @@
 """The page of stored reports: a report in, frames out."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from dashboards.reports import Reports, _about, _columns, _failures, _files
+from dashboards.reports import Reports, _about, _columns, _failures, _files, _picture
 from stackanalytics import Lake
 from stackanalytics.reports import find_report
 from stackanalytics.reports.report import Period
 from stackanalytics.reports.store import Run, store
+from stackanalytics.surfaces.verification_store import verify_and_keep
 from stackanalytics.testing import lake_of, notification
 
 NOW = datetime(2026, 3, 3, tzinfo=UTC)
+METADATA = [
+    ("org.openstack", "architecture", "x64"),
+    ("org.openstack", "os_distro", "org.debian"),
+    ("org.openstack", "os_version", "12"),
+    ("com.rackspace", "options", "0"),
+]
 ERROR = {"instance_id": "i-1", "exception": {"kwargs": {"code": 404}}}
 
 
@@ -82,3 +89,38 @@ def test_an_unknown_report_is_a_problem_in_words(lake: Lake) -> None:
     view = opened(lake, report=7)
 
     assert (view.answer, view.problem) == (None, "There is no report 7.")
+
+
+def test_instance_hours_have_a_history(lake: Lake) -> None:
+    """The hours of listed reports of the same length stand beside each other, by flavor class; others have none."""
+    begin = datetime(2026, 3, 2, tzinfo=UTC)
+    meta = {f"{vendor}__1__{name}": value for vendor, name, value in METADATA}
+    about = {"instance": "i-9", "tenant": "a1", "instance_type_id": "2", "instance_flavor_id": "2", "memory_mb": 512}
+    launched = begin + timedelta(minutes=30)
+    told = [
+        notification("compute.instance.create.end", launched, launched_at=launched, image_meta=meta, **about),
+        *(
+            notification(
+                "compute.instance.exists",
+                begin + timedelta(hours=hour + 1),
+                launched_at=launched,
+                image_meta=meta,
+                audit_period_beginning=begin + timedelta(hours=hour),
+                audit_period_ending=begin + timedelta(hours=hour + 1),
+                **about,
+            )
+            for hour in range(2)
+        ),
+    ]
+    lake_of(lake.path, told).close()
+    verify_and_keep(lake.path, until=begin + timedelta(hours=3))
+    newest = lake.refresh()
+    for hour in range(2):
+        period = Period.before(begin + timedelta(hours=hour + 1), "hour")
+        store(newest, Run(find_report("instance-hours"), period, {}), created_at=NOW)
+
+    # 512 MB are two units: half an hour and a whole one are an hour each, rounded up
+    expected = (("2026-03-02 00:00", "standard", 2.0), ("2026-03-02 01:00", "standard", 2.0))
+    assert opened(newest, report=4).answer.history == expected
+    assert len(_picture(opened(newest, report=4).answer)) == 1
+    assert opened(newest, report=1).answer.history == ()
