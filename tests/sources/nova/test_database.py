@@ -202,10 +202,9 @@ def test_a_flavor_that_cannot_be_read_is_told_of(server: Server) -> None:
         _changed(server, "delete from instance_extra where id = 9")
 
 
+@pytest.mark.parametrize("server", ["mariadb"], indirect=True)
 def test_a_time_that_is_none_is_told_of(server: Server) -> None:
     """The zero date that MySQL may hold is no null and no time; PostgreSQL holds none."""
-    if server.backend != "mysql":
-        pytest.skip("only MySQL has such a value")
     zero = "update instances set launched_at = '0000-00-00 00:00:00' where id = 1299"
     with server.engine().begin() as connection:
         connection.execute(sql.text("set session sql_mode = ''"))
