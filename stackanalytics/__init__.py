@@ -1,11 +1,15 @@
 """OpenStack notifications on Parquet: events, timings, usage and meters."""
 
+import stackanalytics.sources  # noqa: F401  # before the function of that name, which takes its place here
 from stackanalytics.analytics.attempt import attempts
 from stackanalytics.analytics.event import deployments, event, event_types, events, hosts
 from stackanalytics.analytics.exists_failure import exists_failure_counts, exists_failures
 from stackanalytics.analytics.exists_state import audit_statistics, exists_days, exists_states, exists_statistics
 from stackanalytics.analytics.expected_usage import expected_images, expected_launches
 from stackanalytics.analytics.instance_hour import instance_hours, tenants
+from stackanalytics.analytics.meter import meters, projects, resource, resources, samples, sources, users
+from stackanalytics.analytics.meter_query import Condition
+from stackanalytics.analytics.meter_statistic import statistics
 from stackanalytics.analytics.reason import fail_reason
 from stackanalytics.analytics.reconciliation import disputes, reconcile
 from stackanalytics.analytics.request_kpi import request_kpis, tenant_is_known
@@ -31,6 +35,7 @@ from stackanalytics.reports.nova_audit import nova_usage_audit
 from stackanalytics.reports.operation_summary import operation_summary
 
 __all__ = [
+    "Condition",
     "Criteria",
     "DataError",
     "InputError",
@@ -70,9 +75,18 @@ __all__ = [
     "open_lake",
     "operation_summary",
     "public_outbound_bandwidth",
+    "meters",
+    "open_lake",
+    "operation_summary",
+    "projects",
     "reconcile",
     "request_kpis",
+    "resource",
+    "resources",
+    "samples",
     "slowest_timings",
+    "sources",
+    "statistics",
     "tenant_is_known",
     "tenants",
     "timing_distribution",
@@ -80,5 +94,6 @@ __all__ = [
     "timings",
     "unfinished_operations",
     "usage_gaps",
+    "users",
     "verify",
 ]

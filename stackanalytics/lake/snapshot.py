@@ -11,7 +11,8 @@ import polars as pl
 import pyarrow as pa
 
 from stackanalytics.errors import DataError, InputError, LakeError
-from stackanalytics.lake import delta, lookup, usage_view, view
+from stackanalytics.lake import delta, lookup, meter_view, usage_view, view
+from stackanalytics.lake.meter_definition import definitions
 from stackanalytics.lake.state import State
 from stackanalytics.lake.statement import check_columns, check_reads
 from stackanalytics.lake.usage_state import UsageState
@@ -48,6 +49,7 @@ class Lake:
             raise InputError(f"no tables {sorted(wanted)} in a lake; it has {sorted(self._tables)}")
         self.version = {name: opened.version() for name, opened in self._tables.items()}
         self._notifications = self.files(NOTIFICATIONS.name)
+        self._meters = definitions(self.path)
         self._engine = self._open_engine()
 
     def __repr__(self) -> str:
@@ -93,13 +95,14 @@ class Lake:
         query
             SQL over the tables ``notifications``, ``dead_letters``, ``verifications`` and
             ``reconciliations``, and the nouns ``events``, ``timings``, ``launches``, ``deletes``, ``exists``,
-            ``images``, ``image_deletes``, ``image_exists``, ``verdicts`` and ``reconciles``.
+            ``images``, ``image_deletes``, ``image_exists``, ``verdicts``, ``reconciles`` and ``samples``.
         parameters
             Values for ``$name`` in the query.
         holding
             What the query asks of the columns ``id``, ``instance``, ``request_id`` and ``resource`` of
-            ``notifications``, null for anything: files known to have no such row are not opened. The
-            query must ask it all the same.
+            ``notifications``, null for anything: files known to have no such row are not opened; and of
+            the column ``meter`` of ``samples``: other meters are not looked for. The query must ask it
+            all the same.
         frames
             What else the query can ask, by the names that it gives them.
 
@@ -133,6 +136,10 @@ class Lake:
 
     def _narrow(self, cursor: duckdb.DuckDBPyConnection, holding: dict[str, str | int]) -> None:
         """Hide, from one cursor, the files that cannot have what is asked for."""
+        meter = holding.pop("meter", None)
+        if meter is not None:
+            samples = meter_view.samples_view(self._meters, of_meter=str(meter))
+            cursor.execute(samples.replace("create view", "create temp view", 1))
         if not holding:
             return
         files = self._notifications
@@ -182,8 +189,9 @@ class Lake:
     def _open_engine(self) -> duckdb.DuckDBPyConnection:
         engine = duckdb.connect()
         views = [_table_view(table, [file.path for file in self.files(table.name)]) for table in TABLES]
+        meters = (*meter_view.METER_NOUNS, meter_view.samples_view(self._meters))
         try:
-            for statement in (*_SETTINGS, *views, *view.NOUNS, *usage_view.USAGE_NOUNS):
+            for statement in (*_SETTINGS, *views, *view.NOUNS, *usage_view.USAGE_NOUNS, *meters):
                 engine.execute(statement)
             hide_progress(engine)
         except duckdb.Error as problem:

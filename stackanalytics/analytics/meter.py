@@ -1,0 +1,349 @@
+"""Meters: what is measured of which resources, the samples themselves, and who they are of."""
+
+import polars as pl
+
+from stackanalytics.analytics.meter_query import FIELD_COLUMNS, Condition, Criteria, Query, criteria
+from stackanalytics.lake import Lake
+from stackanalytics.schema import polars_schema
+
+SAMPLE_COLUMNS = (
+    *("sample_id", "meter", "meter_type", "unit", "volume", "resource", "tenant", "user", "source"),
+    *("measured_at", "recorded_at", "metadata"),
+)
+METER_COLUMNS = ("meter", "meter_type", "unit", "resource", "tenant", "user", "source")
+RESOURCE_COLUMNS = ("resource", "tenant", "user", "source", "first_at", "last_at", "metadata")
+
+METER_FIELDS = tuple(
+    name for name, column in FIELD_COLUMNS.items() if column in ("resource", "tenant", "user", "source")
+)
+RESOURCE_FIELDS = (*METER_FIELDS, "timestamp", "measured_at")
+
+_NEWEST_FIRST = "measured_at desc, meter, resource, event_type, message_id, volume, place"
+# what decides which of several samples is the newest, whatever the order of landing
+_PLACE = "{measured_at: measured_at, event_type: event_type, message_id: message_id, meter: meter}"
+
+
+def samples(
+    lake: Lake, *, meter: str | None = None, query: Query = None, limit: int | None = None, offset: int = 0
+) -> pl.DataFrame:
+    """Return samples, the newest first.
+
+    Parameters
+    ----------
+    lake
+        The lake to ask.
+    meter
+        Only those of the meter of this name.
+    query
+        Only those that meet all conditions: :class:`stackanalytics.Condition` objects or text such as
+        ``"resource=i-1;timestamp>=2026-03-02;metadata.state=active"``.
+    limit, offset
+        At most so many, after leaving out so many; None for all.
+
+    Returns
+    -------
+    polars.DataFrame
+        A row a sample, with
+
+        * ``sample_id`` (String): made of what identifies its notification and its meter, so that it is
+          the same whenever and in whatever order notifications are landed
+        * ``meter``, ``meter_type`` (gauge, delta or cumulative), ``unit`` (String)
+        * ``volume`` (Float64): in that unit
+        * ``resource``, ``tenant``, ``user``, ``source`` (String)
+        * ``measured_at``, ``recorded_at`` (Datetime, UTC): when it was measured, and written into the lake
+        * ``metadata`` (String): JSON of what else was known of the resource
+
+    Raises
+    ------
+    InputError
+        If a condition cannot be used.
+
+    Source: notifications, by the definitions in ``stackanalytics/lake/meters.toml`` and in the lake's own
+    ``meters.toml``, which are Ceilometer's.
+
+    Examples
+    --------
+    >>> sa.samples(lake, meter="instance", query="resource=i-1", limit=1)["volume"].to_list()
+    [1.0]
+    """
+    asked = criteria(query)
+    holding = {"meter": meter or asked.meter}
+    # the newest are found first, since what is not shown need not be read and hashed
+    page = lake.sql(
+        f"""
+        select notification_id, meter, resource, place
+        from samples
+        where ($meter::varchar is null or meter = $meter) and {asked.sql}
+        order by {_NEWEST_FIRST}
+        limit $limit offset $offset
+        """,
+        {**asked.parameters, "meter": meter, "limit": limit, "offset": offset},
+        holding=holding,
+    )
+    return lake.sql(
+        f"""
+        select sample_id, meter, meter_type, unit, volume, resource, tenant, "user", source, measured_at, recorded_at,
+            cast(metadata as varchar) as metadata
+        from samples semi join page using (notification_id, meter, resource, place)
+        order by {_NEWEST_FIRST}
+        """,
+        holding=holding,
+        frames={"page": page, "notifications": _notifications_of(lake, page)},
+    ).cast(polars_schema(*SAMPLE_COLUMNS))
+
+
+def meters(lake: Lake, *, query: Query = None, unique: bool = False) -> pl.DataFrame:
+    """Return the meters: which have samples of which resources.
+
+    Parameters
+    ----------
+    lake
+        The lake to ask.
+    query
+        Only those whose newest sample meets all conditions on ``resource``, ``project``, ``user``, ``source`` and
+        metadata, as in :func:`samples`.
+    unique
+        Whether a meter is told once rather than for each resource.
+
+    Returns
+    -------
+    polars.DataFrame
+        A row a meter, type, unit and resource, in their order, with ``meter``, ``meter_type``, ``unit``,
+        ``resource``, ``tenant``, ``user``, ``source`` (String), the last three of the newest sample; those from
+        ``resource`` on are null where meters are ``unique``.
+
+    Raises
+    ------
+    InputError
+        If a condition cannot be used.
+
+    Source: the samples.
+
+    Examples
+    --------
+    >>> sa.meters(lake, query="resource=i-1", unique=True)["meter"].to_list()
+    ['instance']
+    """
+    asked = criteria(query, fields=METER_FIELDS)
+    found = lake.sql(
+        f"""
+        with newest as (
+            select meter, meter_type, unit, resource, unnest(max_by(
+                    {{tenant: tenant, "user": "user", source: source, metadata: {_metadata(asked)}}}, {_PLACE}
+                ))
+            from samples
+            group by meter, meter_type, unit, resource
+        )
+        select meter, meter_type, unit, resource, tenant, "user", source
+        from newest
+        where {asked.sql}
+        order by meter, meter_type, unit, resource
+        """,
+        asked.parameters,
+    ).cast(polars_schema(*METER_COLUMNS))
+    if not unique:
+        return found
+    owners = [pl.lit(None, pl.String).alias(name) for name in ("resource", "tenant", "user", "source")]
+    return found.unique(("meter", "meter_type", "unit"), keep="first", maintain_order=True).with_columns(owners)
+
+
+def resources(lake: Lake, *, query: Query = None, limit: int | None = None, offset: int = 0) -> pl.DataFrame:
+    """Return the resources that there are samples of.
+
+    Parameters
+    ----------
+    lake
+        The lake to ask.
+    query
+        Only those with a sample that meets all conditions on ``resource``, ``project``, ``user``, ``source``,
+        ``timestamp`` and metadata, as in :func:`samples`.
+    limit, offset
+        At most so many, after leaving out so many; None for all.
+
+    Returns
+    -------
+    polars.DataFrame
+        A row a resource, in their order, with
+
+        * ``resource`` (String)
+        * ``tenant``, ``user``, ``source`` (String), ``metadata`` (String; JSON): as its newest sample at
+          ``last_at`` tells
+        * ``first_at``, ``last_at`` (Datetime, UTC): its first and last sample that meets the conditions
+
+    Raises
+    ------
+    InputError
+        If a condition cannot be used.
+
+    Source: the samples.
+
+    Examples
+    --------
+    >>> sa.resources(lake)["resource"].to_list()
+    ['i-1']
+    """
+    asked = criteria(query, fields=RESOURCE_FIELDS)
+    found = lake.sql(
+        f"""
+        with asked as (
+            select resource, min(measured_at) as first_at, max(measured_at) as last_at
+            from samples
+            where {asked.sql}
+            group by resource
+            order by resource
+            limit $limit offset $offset
+        )
+        select resource, first_at, last_at, unnest(max_by(
+                {{tenant: tenant, "user": "user", source: source, notification_id: notification_id, meter: meter}},
+                {_PLACE}
+            ))
+        from samples join asked using (resource)
+        where measured_at = last_at
+        group by resource, first_at, last_at
+        order by resource
+        """,
+        {**asked.parameters, "limit": limit, "offset": offset},
+    )
+    return (
+        found.join(
+            _metadata_of(lake, found), on=("resource", "notification_id", "meter"), how="left", maintain_order="left"
+        )
+        .select(RESOURCE_COLUMNS)
+        .cast(polars_schema(*RESOURCE_COLUMNS))
+    )
+
+
+def resource(lake: Lake, id: str) -> pl.DataFrame:
+    """Return one resource.
+
+    Parameters
+    ----------
+    lake
+        The lake to ask.
+    id
+        Its id.
+
+    Returns
+    -------
+    polars.DataFrame
+        A row as in :func:`resources`; none, where there is no sample of it.
+
+    Source: the samples.
+
+    Examples
+    --------
+    >>> sa.resource(lake, "i-1")["tenant"].to_list()
+    [None]
+    """
+    return resources(lake, query=[Condition("resource", "eq", id)])
+
+
+def sources(lake: Lake) -> pl.DataFrame:
+    """Return where the ids of samples come from.
+
+    Parameters
+    ----------
+    lake
+        The lake to ask.
+
+    Returns
+    -------
+    polars.DataFrame
+        A row a source, in their order, with ``source`` (String), ``count`` (Int64; how many samples),
+        ``first_at``, ``last_at`` (Datetime, UTC; when the first and the last of them were measured).
+
+    Source: the samples.
+
+    Examples
+    --------
+    >>> sa.sources(lake)["source"].to_list()
+    ['openstack']
+    """
+    return _owners(lake, "source")
+
+
+def projects(lake: Lake) -> pl.DataFrame:
+    """Return the projects that there are samples of.
+
+    Parameters
+    ----------
+    lake
+        The lake to ask.
+
+    Returns
+    -------
+    polars.DataFrame
+        A row a project, in their order, with ``tenant`` (String), ``count`` (Int64; how many samples),
+        ``first_at``, ``last_at`` (Datetime, UTC; when the first and the last of them were measured).
+
+    Source: the samples.
+
+    Examples
+    --------
+    >>> sa.projects(lake)["tenant"].to_list()
+    []
+    """
+    return _owners(lake, "tenant")
+
+
+def users(lake: Lake) -> pl.DataFrame:
+    """Return the users that there are samples of.
+
+    Parameters
+    ----------
+    lake
+        The lake to ask.
+
+    Returns
+    -------
+    polars.DataFrame
+        A row a user, in their order, with ``user`` (String), ``count`` (Int64; how many samples),
+        ``first_at``, ``last_at`` (Datetime, UTC; when the first and the last of them were measured).
+
+    Source: the samples.
+
+    Examples
+    --------
+    >>> sa.users(lake)["user"].to_list()
+    []
+    """
+    return _owners(lake, "user")
+
+
+def _owners(lake: Lake, column: str) -> pl.DataFrame:
+    return lake.sql(
+        f"""
+        select "{column}", count(*) as count, min(measured_at) as first_at, max(measured_at) as last_at
+        from samples
+        where "{column}" is not null
+        group by "{column}"
+        order by "{column}"
+        """
+    ).cast(polars_schema(column, "count", "first_at", "last_at"))
+
+
+def _metadata(asked: Criteria) -> str:
+    # reading the metadata of all samples takes long
+    return "metadata" if "metadata" in asked.sql else "null::json"
+
+
+def _metadata_of(lake: Lake, found: pl.DataFrame) -> pl.DataFrame:
+    return lake.sql(
+        """
+        select resource, notification_id, meter, any_value(cast(metadata as varchar)) as metadata
+        from samples semi join found using (resource, notification_id, meter)
+        group by all
+        """,
+        frames={
+            "found": found.select("resource", "notification_id", "meter"),
+            "notifications": _notifications_of(lake, found),
+        },
+    )
+
+
+def _notifications_of(lake: Lake, found: pl.DataFrame) -> pl.DataFrame:
+    """Return the notifications of some samples: put in the place of all, they yield these in no time."""
+    return lake.sql(
+        "from notifications where id in (select notification_id from found)",
+        frames={"found": found.select("notification_id")},
+    )

@@ -1,0 +1,170 @@
+"""What notifications are samples of which meters, as files tell.
+
+The definitions of the package are in ``meters.toml`` beside this module, which explains their form;
+a lake can add to them, or replace some, in a ``meters.toml`` of its own.
+"""
+
+import re
+import tomllib
+from collections.abc import Iterable
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+import msgspec
+
+from stackanalytics.errors import LakeError
+from stackanalytics.schema import NOTIFICATION_FIELDS
+
+FILE = "meters.toml"
+
+Value: TypeAlias = str | list[str]
+
+PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
+_PATH = re.compile(r"[$@](\.[\w-]+|\.\"[^\"']+\"|\[\d+\])*(\[\*\])?", re.ASCII)
+_PATTERN = re.compile(r"[\w.:*-]+", re.ASCII)
+
+
+class Calculation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A value times a number, or the seconds between two instants, whichever of them comes first."""
+
+    value: Value = []
+    times: float = 1.0
+    between: tuple[str, str] | None = None
+
+
+class Meter(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A meter: its name, type and unit, which may hold values in braces, and what is measured."""
+
+    name: str
+    type: str
+    unit: str
+    volume: float | Value | Calculation
+    when: dict[str, str] = {}
+
+
+class Definition(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Notifications that yield samples, whose these are, and of which meters."""
+
+    event_types: list[str]
+    resource: Value
+    meters: list[Meter]
+    each: Value | None = None
+    project: Value = msgspec.field(
+        default_factory=lambda: ["$._context_tenant_id", "$._context_tenant", "$._context_project_id"]
+    )
+    user: Value = msgspec.field(default_factory=lambda: ["$._context_user_id", "$._context_user"])
+    measured_at: str = "generated_at"
+    metadata: dict[str, Value] | Literal["@"] | None = None
+    user_metadata: str | None = None
+
+    def only(self, meters: Iterable[Meter]) -> "Definition":
+        """Return it with some of its meters."""
+        return msgspec.structs.replace(self, meters=list(meters))
+
+
+class _File(msgspec.Struct, forbid_unknown_fields=True):
+    notifications: list[Definition] = []
+
+
+def definitions(lake: Path) -> list[Definition]:
+    """Return the definitions that hold for a lake: the package's, and those of the lake's own file.
+
+    Of definitions of the same name the last one counts.
+
+    Raises
+    ------
+    LakeError
+        If the file of the lake cannot be used.
+    """
+    path = lake / FILE
+    if not path.exists():
+        return list(_packaged())
+    return _last_of_each_name([*_packaged(), *read_definitions(path.read_bytes(), str(path))])
+
+
+def read_definitions(content: bytes, origin: str) -> list[Definition]:
+    """Read the content of a file of definitions.
+
+    Raises
+    ------
+    LakeError
+        If it cannot be used; the message names *origin* and what is wrong.
+    """
+    try:
+        found = msgspec.toml.decode(content, type=_File).notifications
+    except (msgspec.DecodeError, tomllib.TOMLDecodeError, UnicodeDecodeError) as problem:
+        raise LakeError(f"{origin} has no usable definitions of meters: {problem}") from problem
+    for definition in found:
+        for fault in _faults(definition):
+            raise LakeError(f"{origin} has no usable definition of {definition.event_types}: {fault}")
+    return found
+
+
+def may_be(definition: Definition, name: str) -> Definition | None:
+    """Return a definition with those of its meters that can be called *name*; None without any."""
+    event_types = "|".join(re.escape(pattern).replace(r"\*", ".*") for pattern in definition.event_types)
+    possible = [meter for meter in definition.meters if re.fullmatch(_names(meter, event_types), name, re.DOTALL)]
+    return definition.only(possible) if possible else None
+
+
+def _names(meter: Meter, event_types: str) -> str:
+    """Return the names that a meter can have, as a regular expression."""
+    pieces = PLACEHOLDER.split(meter.name)
+    values = [f"(?:{event_types})" if piece == "event_type" else ".+" for piece in pieces[1::2]]
+    texts = [re.escape(piece) for piece in pieces[::2]]
+    return "".join(text + value for text, value in zip(texts, [*values, ""], strict=True))
+
+
+@cache
+def _packaged() -> tuple[Definition, ...]:
+    content = files("stackanalytics.lake").joinpath(FILE).read_bytes()
+    return tuple(_last_of_each_name(read_definitions(content, FILE)))
+
+
+def _last_of_each_name(found: list[Definition]) -> list[Definition]:
+    named: set[str] = set()
+    kept = []
+    for definition in reversed(found):
+        counting = [meter for meter in definition.meters if meter.name not in named]
+        named |= {meter.name for meter in counting if not PLACEHOLDER.search(meter.name)}
+        if counting:
+            kept.append(definition.only(counting))
+    return kept[::-1]
+
+
+def _faults(definition: Definition) -> Iterable[str]:
+    for pattern in definition.event_types:
+        if not _PATTERN.fullmatch(pattern):
+            yield f"{pattern!r} is no pattern of event types, such as volume.create.*"
+    place = definition.user_metadata
+    if place is not None and not re.fullmatch(r"\$\.payload(\.\w+)+", place, re.ASCII):
+        yield f"{place!r} is no place in the payload, such as $.payload.metadata"
+    for value in _values(definition):
+        if value not in NOTIFICATION_FIELDS and not _PATH.fullmatch(value):
+            yield f"{value!r} is neither a column of notifications nor a path such as $.payload.size"
+        elif value.startswith("@") and definition.each is None:
+            yield f"{value!r} is part of an element, but there is no `each`"
+
+
+def _values(definition: Definition) -> Iterable[str]:
+    given: list[Value | None] = [definition.each, definition.project, definition.user, definition.measured_at]
+    if isinstance(definition.metadata, dict):
+        given += definition.metadata.values()
+    templates = [text for text in _listed(definition.resource) if PLACEHOLDER.search(text)]
+    given.append([text for text in _listed(definition.resource) if text not in templates])
+    for meter in definition.meters:
+        templates += [meter.name, meter.type, meter.unit]
+        given.append(list(meter.when))
+        match meter.volume:
+            case Calculation(value, _, between):
+                given += [value, list(between or ())]
+            case str() | list():
+                given.append(meter.volume)
+    yield from (value for some in given for value in _listed(some))
+    yield from (value for template in templates for value in PLACEHOLDER.findall(template))
+
+
+def _listed(value: Value | None) -> list[str]:
+    return value if isinstance(value, list) else [] if value is None else [value]

@@ -1,0 +1,161 @@
+"""Samples, meters and resources: which there are, whose they are, and which a query finds."""
+
+import json
+from collections.abc import Iterator
+
+import pytest
+from metered import metered_lake
+
+import stackanalytics as sa
+from stackanalytics import Condition
+
+NESTED = {"flavor": {"name": "m1.tiny"}, "lst": ["x", "y"], "a.b": 1}
+# time, meter, volume, resource, project, and metadata
+TOLD: list[tuple[str, str, int, str, str | None, dict[str, object]]] = [
+    ("01:00", "cpu", 1, "r1", "p1", {"size": 5, "flags": True}),
+    ("02:00", "cpu", 2, "r1", "p2", {"size": "5", "flags": False}),
+    ("03:00", "cpu", 3, "r2", "p1", {"size": 5.5, "name": "true"}),
+    ("04:00", "disk", 4, "r2", "p1", {"nested": NESTED}),
+    ("05:00", "disk", 5, "r3", None, {"name": ""}),
+]
+SAMPLES = [
+    {"at": f"2013-01-01 {at}", "meter": meter, "volume": volume, "resource_id": resource, "project_id": project, **more}
+    for at, meter, volume, resource, project, more in TOLD
+]
+
+
+@pytest.fixture(scope="module")
+def lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[sa.Lake]:
+    """Return a lake with five samples of two meters."""
+    with metered_lake(tmp_path_factory.mktemp("lake"), SAMPLES) as opened:
+        yield opened
+
+
+@pytest.mark.parametrize(
+    ("query", "volumes"),
+    [
+        (None, [5, 4, 3, 2, 1]),
+        ("meter=cpu", [3, 2, 1]),
+        ("resource_id=r1;project=p2", [2]),
+        ("project_id=p1;project_id=p2", [2]),
+        ("project=None", [5]),
+        ("user=", [5, 4, 3, 2, 1]),
+        ("source=openstack;volume!=2", [5, 4, 3, 1]),
+        ("timestamp>2013-01-01T02:00:00;timestamp<=2013-01-01 04:00:00Z", [4, 3]),
+        ("timestamp>=2013", [5, 4, 3, 2, 1]),
+        ("metadata.size=5", [1]),
+        ("metadata.size=string::5", [2]),
+        ("metadata.size='5'", [2]),
+        ("metadata.size=5.0", []),
+        ("metadata.size>=5", [3, 1]),
+        ("metadata.size>5", [3]),
+        ("metadata.flags=True", [1]),
+        ("metadata.flags=boolean::no", [2]),
+        ("metadata.name=true", [3]),
+        ("metadata.name=None", [5, 4, 2, 1]),
+        ("resource_metadata.nested.flavor.name=m1.tiny", [4]),
+        ("metadata.nested.flavor:name=m1.tiny", [4]),
+        ("metadata.nested.lst[1]=y", [4]),
+        ("metadata.nothing.at.all=1", []),
+        ("metadata.event_type=test.sample;metadata.size<datetime::2013-01-01", []),
+    ],
+)
+def test_queries(query: str | None, volumes: list[float], lake: sa.Lake) -> None:
+    """All conditions hold, the newest sample comes first, and metadata compare with their types."""
+    assert sa.samples(lake, query=query)["volume"].to_list() == volumes
+
+
+def test_values_say_the_same_as_text(lake: sa.Lake) -> None:
+    """Conditions are what text is read as."""
+    asked = [Condition("metadata.size", "ge", 5), Condition("resource", "eq", "r2")]
+
+    assert sa.samples(lake, query=asked)["volume"].to_list() == [3]
+    assert sa.samples(lake, query="metadata.size>=5;resource=r2")["volume"].to_list() == [3]
+
+
+def test_pages(lake: sa.Lake) -> None:
+    """Pages follow each other without gap, and look like parts of the whole."""
+    whole = sa.samples(lake)
+
+    assert sa.samples(lake, limit=2).equals(whole[:2])
+    assert sa.samples(lake, limit=2, offset=2).equals(whole[2:4])
+    assert sa.samples(lake, query=f"message_id={whole['sample_id'][3]}").equals(whole[3:4])
+
+
+def test_meters_have_the_owner_of_their_newest_sample(lake: sa.Lake) -> None:
+    """A resource that changed its owner is listed under the new one only."""
+    assert sa.meters(lake).select("meter", "resource", "tenant").rows() == [
+        ("cpu", "r1", "p2"),
+        ("cpu", "r2", "p1"),
+        ("disk", "r2", "p1"),
+        ("disk", "r3", None),
+    ]
+    assert sa.meters(lake, query="project=p1").select("meter", "resource").rows() == [("cpu", "r2"), ("disk", "r2")]
+    assert sa.meters(lake, query="metadata.size=string::5")["resource"].to_list() == ["r1"]
+    assert sa.meters(lake, query="metadata.size=integer::5").is_empty()
+
+
+def test_unique_meters(lake: sa.Lake) -> None:
+    """Told once, a meter has no resource and no owner."""
+    assert sa.meters(lake, unique=True).rows() == [
+        ("cpu", "gauge", "unit", None, None, None, None),
+        ("disk", "gauge", "unit", None, None, None, None),
+    ]
+
+
+def test_resources_are_as_their_newest_sample_tells(lake: sa.Lake) -> None:
+    """Any sample can find a resource; owner and metadata are those of the last one that does."""
+    found = sa.resources(lake, query="timestamp<2013-01-01T04:00:00")
+
+    shown = [
+        (row["resource"], row["tenant"], f"{row['first_at']:%H}", f"{row['last_at']:%H}")
+        for row in found.rows(named=True)
+    ]
+    assert shown == [("r1", "p2", "01", "02"), ("r2", "p1", "03", "03")]
+    assert [json.loads(told)["size"] for told in found["metadata"]] == ["5", 5.5]
+    assert sa.resources(lake, limit=1, offset=2)["resource"].to_list() == ["r3"]
+
+
+def test_one_resource(lake: sa.Lake) -> None:
+    """A resource is found by its id; of another there is no row."""
+    assert json.loads(sa.resource(lake, "r2")["metadata"][0])["nested"] == NESTED
+    assert sa.resource(lake, "r4").is_empty()
+
+
+def test_who_there_is(lake: sa.Lake) -> None:
+    """Projects, users and sources are told with how many samples they have."""
+    assert sa.projects(lake).select("tenant", "count").rows() == [("p1", 3), ("p2", 1)]
+    assert sa.users(lake).select("user", "count").rows() == [("u", 5)]
+    assert sa.sources(lake).select("source", "count").rows() == [("openstack", 5)]
+
+
+@pytest.mark.parametrize(
+    ("query", "said"),
+    [
+        ("bogus=1", "valid keys"),
+        ("resource!=r1", "unimplemented operator for resource"),
+        ("timestamp=2013-01-01", "unimplemented operator for timestamp"),
+        ("timestamp>yesterday", "invalid timestamp format"),
+        ("search_offset=10", "cannot be used without timestamp"),
+        ("search_offset=x;timestamp>2013-01-01", "search_offset=x"),
+        ("search_offset=99999999999;timestamp>2013-01-01", "search_offset"),
+        ("search_offset=99999999;timestamp>0002-01-01", "make no date"),
+        ("volume>much", "volume=much"),
+        ("metadata.=1", "no path"),
+        ("metadata.a..b=1", "no path"),
+        ("metadata.size=integer::x", "expected data type integer"),
+        ("metadata.size=boolean::x", "expected data type boolean"),
+        ("resource", "no condition"),
+    ],
+)
+def test_what_cannot_be_asked(query: str, said: str, lake: sa.Lake) -> None:
+    """A condition that cannot be used is refused, and the message says which."""
+    with pytest.raises(sa.InputError) as caught:
+        sa.samples(lake, query=query)
+    assert said in str(caught.value)
+
+
+def test_meters_cannot_be_asked_about_times(lake: sa.Lake) -> None:
+    """A meter has no timestamp."""
+    with pytest.raises(sa.InputError, match="timestamp"):
+        sa.meters(lake, query="timestamp>2013-01-01")
