@@ -119,6 +119,7 @@ class Lake:
         wanted = {name: value for name, value in (holding or {}).items() if value is not None}
         with self._engine.cursor() as cursor:
             try:
+                self._add_samples(cursor, query, wanted.pop("meter", None))
                 self._narrow(cursor, wanted)
                 check_reads(query)
                 for name, frame in (frames or {}).items():
@@ -134,12 +135,14 @@ class Lake:
             except duckdb.Error as problem:
                 raise InputError(f"DuckDB does not accept the query: {problem}") from problem
 
+    def _add_samples(self, cursor: duckdb.DuckDBPyConnection, query: str, meter: str | int | None) -> None:
+        """Have one cursor know the samples, if it is asked for them: the view is so large that making it takes time."""
+        if "samples" in query.lower():
+            samples = meter_view.samples_view(self._meters, of_meter=None if meter is None else str(meter))
+            cursor.execute(samples.replace("create view", "create temp view", 1))
+
     def _narrow(self, cursor: duckdb.DuckDBPyConnection, holding: dict[str, str | int]) -> None:
         """Hide, from one cursor, the files that cannot have what is asked for."""
-        meter = holding.pop("meter", None)
-        if meter is not None:
-            samples = meter_view.samples_view(self._meters, of_meter=str(meter))
-            cursor.execute(samples.replace("create view", "create temp view", 1))
         if not holding:
             return
         files = self._notifications
@@ -189,9 +192,8 @@ class Lake:
     def _open_engine(self) -> duckdb.DuckDBPyConnection:
         engine = duckdb.connect()
         views = [_table_view(table, [file.path for file in self.files(table.name)]) for table in TABLES]
-        meters = (*meter_view.METER_NOUNS, meter_view.samples_view(self._meters))
         try:
-            for statement in (*_SETTINGS, *views, *view.NOUNS, *usage_view.USAGE_NOUNS, *meters):
+            for statement in (*_SETTINGS, *views, *view.NOUNS, *usage_view.USAGE_NOUNS, *meter_view.METER_NOUNS):
                 engine.execute(statement)
             hide_progress(engine)
         except duckdb.Error as problem:
