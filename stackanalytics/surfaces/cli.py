@@ -16,8 +16,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import click
-from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from stackanalytics import times
 from stackanalytics.analytics.verification import SERVICES
@@ -35,7 +34,7 @@ from stackanalytics.surfaces.export_command import export
 from stackanalytics.surfaces.reconcile_command import reconcile
 from stackanalytics.surfaces.report_command import report
 from stackanalytics.surfaces.tenants_command import tenants
-from stackanalytics.surfaces.terminal import F, Instant, lake_option, progress_in_bytes, with_options, words
+from stackanalytics.surfaces.terminal import F, Instant, lake_option, progress_in_bytes, show_table, with_options, words
 from stackanalytics.surfaces.verification_store import verify_and_keep
 from stackanalytics.surfaces.verify_command import verify_lake
 
@@ -118,14 +117,15 @@ def info(folder: Path, form: str) -> None:
         described = [{name: _plain(value) for name, value in row.items()} for row in tables.to_dicts()]
         click.echo(json.dumps({"tables": described, "deployments": deployments}, indent=2))
         return
-    shown = Table("Table", *(f"{name.capitalize()}" for name in ("version", "rows", "files", "bytes")), "First", "Last")
+    shown = Table(
+        *(Column(name, no_wrap=True) for name in ("Table", "Version", "Rows", "Files", "Bytes", "First", "Last"))
+    )
     for row in tables.iter_rows():
         shown.add_row(
             *("–" if value is None else f"{value:,}" if isinstance(value, int) else str(value) for value in row)
         )
-    output = Console(highlight=False)
-    output.print(shown)
-    output.print("Deployments:", ", ".join(deployments.values()) or "none")
+    show_table(shown)
+    click.echo(f"Deployments: {', '.join(deployments.values()) or 'none'}")
 
 
 @cli.command()

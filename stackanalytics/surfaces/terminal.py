@@ -93,8 +93,12 @@ def show_frame(frame: pl.DataFrame, title: str | None = None) -> None:
         shown.add_column(name, justify="right" if kind.is_numeric() else "left", no_wrap=True)
     for row in frame.iter_rows():
         shown.add_row(*map(_cell, row))
-    # as wide as it is: a terminal wraps lines better than columns of a few characters read
-    Console(highlight=False, width=Console().measure(shown, options=_UNBOUND).maximum).print(shown)
+    show_table(shown)
+
+
+def show_table(table: Table) -> None:
+    """Print a table as wide as it is: a terminal wraps lines better than columns of a few characters read."""
+    Console(highlight=False, width=Console().measure(table, options=_UNBOUND).maximum).print(table)
 
 
 _UNBOUND = Console(width=1_000_000).options
