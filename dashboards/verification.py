@@ -18,6 +18,7 @@ from dashboards import theme, wording
 from dashboards.table import Column, frame_table, places, select_rows
 from dashboards.view import View, ask_once
 from stackanalytics import times
+from stackanalytics.analytics.exists_state import exists_totals
 from stackanalytics.lake import Lake
 
 HEIGHT = 300
@@ -198,7 +199,7 @@ def _is_unverified(answer: Answer) -> bool:
 
 
 def _figures(answer: Answer) -> list[tuple[str, str]]:
-    totals = dict(answer.days.group_by("status").agg(pl.col("count").sum()).iter_rows())
+    totals = dict(exists_totals(answer.days).iter_rows())
     return [(status.replace("_", " "), wording.count(totals[status])) for status in STATUSES if status in totals]
 
 

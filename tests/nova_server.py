@@ -5,6 +5,7 @@ import shutil
 import socket
 import subprocess
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -59,7 +60,7 @@ EXTRA = sql.Table(
 )
 
 
-class Server:
+class Server(ABC):
     """A server that is started and killed as a test needs it; its data stay.
 
     ``WAITING`` counts the queries that wait for a lock, ``LOCK`` makes those for metadata wait.
@@ -131,13 +132,13 @@ class Server:
         command = [_program(program), *arguments]
         subprocess.run(command, input=given, check=True, capture_output=True, cwd=self.folder, **_user())
 
+    @abstractmethod
     def command(self) -> list[str]:
         """Return the command that runs it."""
-        raise NotImplementedError
 
+    @abstractmethod
     def prepare(self) -> None:
         """Make the empty data folder, with the user and the database of nova."""
-        raise NotImplementedError
 
     def has_database(self) -> bool:
         """Whether nova's user is let in."""

@@ -332,6 +332,24 @@ def received_in(start: datetime, end: datetime) -> Criteria:
     return Criteria(at_least={"received_at": times.instant(start)}, at_most={"received_at": last})
 
 
+def exists_totals(days: pl.DataFrame) -> pl.DataFrame:
+    """Return how many exists records are in which state, of days of :func:`exists_days` together.
+
+    Parameters
+    ----------
+    days
+        Rows of :func:`exists_days`.
+
+    Returns
+    -------
+    polars.DataFrame
+        A row a state, in order, with ``status`` (String) and ``count`` (Int64).
+
+    Source: as :func:`exists_days`.
+    """
+    return days.group_by("status").agg(pl.col("count").sum()).sort("status")
+
+
 def exists_links(lake: Lake, records: pl.DataFrame, *, service: str = "nova") -> pl.DataFrame:
     """Return exists records with the launch and the deletion that each is about.
 

@@ -157,7 +157,7 @@ class Writer:
         unique = {letter.key: letter for letter in letters}
         with exclusive(self._folder):
             self._dead_letters.update_incremental()
-            with Lake(self._folder) as lake:
+            with Lake(self._folder, has_nouns=False) as lake:
                 known = lake.sql(
                     "select key from dead_letters where key in (select unnest($keys))", {"keys": list(unique)}
                 )
@@ -289,7 +289,7 @@ class Writer:
         asked = {batch.rows["message_id"][place].as_py() for place in differing}
         if not asked:
             return {}
-        with Lake(self._folder) as lake:
+        with Lake(self._folder, has_nouns=False) as lake:
             stored = lake.sql(
                 """
                 select id, body, request_id, tenant, "user", deployment, message_id
@@ -307,7 +307,7 @@ class Writer:
     def _complete_keys(self, last_id: int) -> None:
         """Build again what the index of keys lacks (all of it, where the folder was deleted)."""
         for first, last in self._keys.gaps(last_id):
-            with Lake(self._folder) as lake:
+            with Lake(self._folder, has_nouns=False) as lake:
                 for low in range(first, last + 1, REBUILD_ROWS):
                     high = min(low + REBUILD_ROWS - 1, last)
                     stored = lake.sql(

@@ -1,14 +1,13 @@
 """Stored reports to download, part by part, as Parquet or CSV."""
 
-import io
 from datetime import datetime
 
 import polars as pl
 
-from stackanalytics.errors import InputError, NotFoundError
+from stackanalytics.errors import NotFoundError
 from stackanalytics.lake import Lake
 from stackanalytics.reports import store
-from stackanalytics.surfaces.encoding import error_table, number
+from stackanalytics.surfaces.encoding import error_table, frame_bytes, number
 from stackanalytics.surfaces.route import Request, Route, Surface, first_sentence
 
 PARQUET = "application/vnd.apache.parquet"
@@ -17,18 +16,12 @@ CSV = "text/csv; charset=utf-8"
 
 def parquet(lake: Lake, request: Request, now: datetime) -> bytes:
     """A part of a stored report, such as its ``rows``, as Parquet."""
-    content = io.BytesIO()
-    _part(lake, request).write_parquet(content)
-    return content.getvalue()
+    return frame_bytes(_part(lake, request), "parquet")
 
 
 def csv(lake: Lake, request: Request, now: datetime) -> bytes:
     """A part of a stored report, such as its ``rows``, as CSV."""
-    frame = _part(lake, request)
-    nested = [name for name, kind in frame.schema.items() if kind.is_nested()]
-    if nested:
-        raise InputError(f"{', '.join(nested)} hold lists, which CSV cannot: ask for .parquet")
-    return frame.write_csv().encode()
+    return frame_bytes(_part(lake, request), "csv")
 
 
 def _part(lake: Lake, request: Request) -> pl.DataFrame:

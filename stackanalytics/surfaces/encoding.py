@@ -4,13 +4,15 @@ Parameters are texts by name, as they stand in a query string. A parameter that 
 a value is as if it were not given.
 """
 
+import io
 import json
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from http import HTTPStatus
+from types import MappingProxyType
 from typing import TypeAlias
 
 import polars as pl
@@ -27,6 +29,15 @@ HIGHEST_LIMIT = 1000
 
 # what a client may ask for: a day can be added to and taken from each of these years
 YEARS = range(2, 9999)
+
+FRAME_FORMATS: Mapping[str, Callable[[pl.DataFrame, io.BytesIO], object]] = MappingProxyType(
+    {
+        "parquet": lambda frame, out: frame.write_parquet(out),
+        "csv": lambda frame, out: frame.write_csv(out),
+        "arrow": lambda frame, out: frame.write_ipc(out),
+        "jsonl": lambda frame, out: frame.write_ndjson(out),
+    }
+)
 
 _HIGHEST_NUMBER = 2**53
 _WHOLE = re.compile(r"([+-]?)0*(\d+)", re.ASCII)
@@ -65,6 +76,22 @@ def _finite(value: object) -> object:
             return [_finite(inner) for inner in value]
         case _:
             return value
+
+
+def frame_bytes(frame: pl.DataFrame, form: str) -> bytes:
+    """Write a frame in one of the formats :data:`FRAME_FORMATS`.
+
+    Raises
+    ------
+    InputError
+        If CSV is wanted of a frame with lists.
+    """
+    nested = [name for name, kind in frame.schema.items() if kind.is_nested()]
+    if form == "csv" and nested:
+        raise InputError(f"{', '.join(nested)} hold lists, which CSV cannot: choose another format")
+    written = io.BytesIO()
+    FRAME_FORMATS[form](frame, written)
+    return written.getvalue()
 
 
 def table(headers: Row, rows: Iterable[Row] = ()) -> Table:

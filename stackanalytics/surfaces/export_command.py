@@ -1,11 +1,9 @@
 """The command ``export``: what any analysis or query answers, as a file."""
 
 import inspect
-import io
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, get_args, get_type_hints
 
 import click
@@ -15,16 +13,8 @@ import stackanalytics
 from stackanalytics import times
 from stackanalytics.errors import InputError, NotFoundError
 from stackanalytics.lake import Lake, open_lake
+from stackanalytics.surfaces.encoding import FRAME_FORMATS, frame_bytes
 from stackanalytics.surfaces.terminal import lake_option, words, write_out
-
-FORMATS: Mapping[str, Callable[[pl.DataFrame, io.BytesIO], object]] = MappingProxyType(
-    {
-        "parquet": lambda frame, out: frame.write_parquet(out),
-        "csv": lambda frame, out: frame.write_csv(out),
-        "arrow": lambda frame, out: frame.write_ipc(out),
-        "jsonl": lambda frame, out: frame.write_ndjson(out),
-    }
-)
 
 
 def analyses() -> dict[str, Callable[..., pl.DataFrame]]:
@@ -45,7 +35,9 @@ def _is_asked(function: Callable[..., object]) -> bool:
 @click.argument("given", nargs=-1, metavar="[NAME=VALUE]…")
 @lake_option
 @click.option("--sql", "query", help="A query in DuckDB's SQL, instead of an analysis.")
-@click.option("--format", "form", type=click.Choice(list(FORMATS)), help="By default what --out ends in; else CSV.")
+@click.option(
+    "--format", "form", type=click.Choice(list(FRAME_FORMATS)), help="By default what --out ends in; else CSV."
+)
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="File to write.")
 def export(
     name: str | None, given: tuple[str, ...], folder: Path, query: str | None, form: str | None, out: Path | None
@@ -59,7 +51,7 @@ def export(
         raise InputError(f"give either --sql or one analysis: {', '.join(analyses())}")
     with open_lake(folder) as lake:
         frame = lake.sql(query) if query is not None else _ask(lake, str(name), given)
-    write_out(_encoded(frame, form or _form(out)), out)
+    write_out(frame_bytes(frame, form or _form(out)), out)
     words.print(f"{frame.height:,} rows")
 
 
@@ -106,15 +98,6 @@ def _value(name: str, said: str, hint: Any) -> Any:
 
 def _form(out: Path | None) -> str:
     ending = "csv" if out is None else out.suffix.removeprefix(".")
-    if ending not in FORMATS:
-        raise InputError(f"{out} tells no format: give --format, or a name that ends in {', '.join(FORMATS)}")
+    if ending not in FRAME_FORMATS:
+        raise InputError(f"{out} tells no format: give --format, or a name that ends in {', '.join(FRAME_FORMATS)}")
     return ending
-
-
-def _encoded(frame: pl.DataFrame, form: str) -> bytes:
-    nested = [name for name, kind in frame.schema.items() if kind.is_nested()]
-    if form == "csv" and nested:
-        raise InputError(f"{', '.join(nested)} hold lists, which CSV cannot: choose another --format")
-    encoded = io.BytesIO()
-    FORMATS[form](frame, encoded)
-    return encoded.getvalue()

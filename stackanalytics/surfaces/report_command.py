@@ -1,6 +1,5 @@
 """The command ``report``: make reports, store them, and list what is stored."""
 
-import io
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from itertools import product
@@ -16,8 +15,8 @@ from stackanalytics.lake import Lake, open_lake
 from stackanalytics.lake.state import StoredReport
 from stackanalytics.reports import REPORTS, find_report
 from stackanalytics.reports.report import LENGTHS, Length, Period
-from stackanalytics.reports.store import Run, due_runs, store, store_missing
-from stackanalytics.surfaces.encoding import json_text
+from stackanalytics.reports.store import Run, due_runs, load, store, store_missing
+from stackanalytics.surfaces.encoding import frame_bytes, json_text
 from stackanalytics.surfaces.report_rows import shown_rows
 from stackanalytics.surfaces.terminal import (
     FORMATS,
@@ -97,6 +96,8 @@ def report(
             raise InputError(f"no report is named: give one of {_NAMES}, --list or --due")
         elif start is not None:
             _fill(lake, name, Period(start, end or times.now()), length, region, given, is_stored)
+        elif out is not None and (form == "table" or len(region) > 1):
+            raise InputError("--out takes one report as csv, json or parquet: give --format, and one region at most")
         else:
             for each in _by_region(name, region, given):
                 run = Run(find_report(name), Period.before(end or times.now(), length), each)
@@ -107,10 +108,11 @@ def _make(lake: Lake, run: Run, is_stored: bool, form: str, frame: str, out: Pat
     if is_stored:
         entry, is_new = store(lake, run, created_at=times.now())
         words.print(f"{'stored as' if is_new else 'was stored already as'} report {entry.id}: {entry.name}")
-        if form == "table" and out is None:
+        if form == "table":
             return
-    parameters = run.report.parameters(run.parameters)
-    frames = run.report.run(lake, run.period, parameters)
+        frames = load(lake, entry)
+    else:
+        frames = run.report.run(lake, run.period, run.parameters)
     if form == "table":
         for title, shown in frames.items():
             show_frame(shown, f"{run.title}: {title}")
@@ -119,16 +121,7 @@ def _make(lake: Lake, run: Run, is_stored: bool, form: str, frame: str, out: Pat
     else:
         if frame not in frames:
             raise InputError(f"the report {run.report.name} has no part {frame!r}; it has {', '.join(frames)}")
-        write_out(_encoded(frames[frame], form), out)
-
-
-def _encoded(frame: pl.DataFrame, form: str) -> bytes:
-    encoded = io.BytesIO()
-    if form == "csv":
-        frame.write_csv(encoded)
-    else:
-        frame.write_parquet(encoded)
-    return encoded.getvalue()
+        write_out(frame_bytes(frames[frame], form), out)
 
 
 def _fill(

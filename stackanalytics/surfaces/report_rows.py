@@ -16,10 +16,11 @@ import msgspec
 import polars as pl
 
 from stackanalytics.lake.state import StoredReport
-from stackanalytics.reports.operation_summary import FAILURES
+from stackanalytics.reports.operation_summary import FAILURES, OPERATION_SUMMARY
 from stackanalytics.reports.report import Frames, Parameters
 from stackanalytics.reports.store import Run, parameters_of
 from stackanalytics.surfaces.encoding import short_duration, table, unixtime
+from stackanalytics.times import from_unix
 
 Rows: TypeAlias = list[object]
 
@@ -71,7 +72,7 @@ def _operation_summary(about: dict[str, Any], frames: Frames, parameters: Parame
     about |= {
         "percentile": _whole(percentile),
         "pct": (100 - percentile) / 2 / 100,
-        "hours": round((about["end"] + 1 - about["start"]) / 3600),
+        "hours": OPERATION_SUMMARY.period_of(from_unix(about["start"]), from_unix(about["end"])).hours,
         "region": None if region is None else region.upper(),
         "cells": frames["deployments"]["name"].to_list(),
         "total": total["requests"],

@@ -12,7 +12,7 @@ from stackanalytics.errors import LakeError
 from stackanalytics.lake.meter_view import NAMESPACE
 from stackanalytics.testing import lake_of, notification
 
-RECORDED = Path("/work/shared/data/ceilometer-notification-samples.json")
+RECORDED = Path(__file__).parents[3] / "shared" / "data" / "ceilometer-notification-samples.json"
 CASES = json.loads(RECORDED.read_text())["cases"] if RECORDED.exists() else []
 
 FLAVOR = {"memory_mb": 512, "vcpus": 1, "root_gb": 20, "ephemeral_gb": 0, "instance_type": "m1.tiny"}
@@ -29,7 +29,7 @@ def told(lake: sa.Lake) -> dict[str, tuple[object, ...]]:
     return {row[0]: row[1:] for row in sa.samples(lake).select("meter", "meter_type", "unit", "volume").rows()}
 
 
-@pytest.mark.skipif(not CASES, reason="the recorded notifications are not here")
+@pytest.mark.skipif(not CASES, reason=f"the recorded notifications are not at hand: no {RECORDED}")
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case["name"])
 def test_samples_are_those_of_ceilometer(case: dict[str, Any], tmp_path: Path) -> None:
     """A notification yields the samples that Ceilometer 7.0.0 made of it, with their metadata."""

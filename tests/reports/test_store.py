@@ -8,12 +8,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 import stackanalytics as sa
 from stackanalytics.lake.usage_state import Tenant
 from stackanalytics.reports import find_report
 from stackanalytics.reports.report import Period
 from stackanalytics.reports.store import Run, due_runs, load, store, store_missing, stored_report
+from stackanalytics.surfaces.report_command import report
 from stackanalytics.testing import lake_of, notification
 
 T0 = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -137,3 +139,11 @@ def test_unknown_and_lost_reports(lake: sa.Lake) -> None:
     (lake.path / entry.path / "rows.parquet").write_bytes(b"not Parquet")
     with pytest.raises(sa.LakeError, match="cannot be read"):
         load(lake, entry)
+
+
+@pytest.mark.parametrize("arguments", [["--out", "r.csv"], ["--format", "csv", "--region", "a", "--region", "b"]])
+def test_one_report_is_written_to_a_file(lake: sa.Lake, arguments: list[str], tmp_path: Path) -> None:
+    """A table is not written to a file, nor several reports to one: nothing is left out in silence."""
+    given = [*arguments, *([] if "--out" in arguments else ["--out", str(tmp_path / "r.csv")])]
+    with pytest.raises(sa.InputError, match="--out takes one report"):
+        CliRunner().invoke(report, ["operation-summary", "--lake", str(lake.path), *given], catch_exceptions=False)
