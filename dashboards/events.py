@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from typing import Any
 
-import msgspec
 import panel_material_ui as pmui
 import param
 import polars as pl
@@ -139,8 +138,4 @@ def _body(answer: Answer) -> str:
     """Return the body, indented, every number and text as it was sent."""
     if answer.chosen is None:
         return ""
-    body: str = answer.chosen["body"]
-    try:
-        return msgspec.json.format(body, indent=2)
-    except (msgspec.DecodeError, RecursionError):
-        return body  # landed, so JSON; but with half a surrogate or very deep, which the formatter refuses
+    return wording.pretty(answer.chosen["body"])

@@ -77,6 +77,7 @@ class Answer:
     failures: pl.DataFrame
     chosen: Mapping[str, Any] | None
     beside: Mapping[str, Mapping[str, Any]]
+    bodies: Mapping[str, str]
 
 
 class Verification(View):
@@ -110,6 +111,7 @@ class Verification(View):
         }
         failures = sa.exists_failures(lake, **which)
         chosen = next(failures.filter(exists_id=self.record).iter_rows(named=True), None) if self.record else None
+        beside = {} if chosen is None else _beside(lake, self.service, chosen)
         return Answer(
             deployments=ask_once(sa.deployments, lake),
             days=sa.exists_days(lake, **which),
@@ -118,7 +120,8 @@ class Verification(View):
             hosts=sa.exists_failure_counts(lake, by="host", **which),
             failures=failures,
             chosen=chosen,
-            beside={} if chosen is None else _beside(lake, self.service, chosen),
+            beside=beside,
+            bodies={name: sa.event(lake, _notification(row))["body"].item() for name, row in beside.items()},
         )
 
     def content(self) -> pmui.Column:
@@ -175,6 +178,7 @@ class Verification(View):
             theme.paragraph(self.bound(_reason, "")),
             theme.comparison(self.bound(_compared, [])),
             theme.link_line("Notifications:", self.bound(_notifications, [])),
+            theme.side_by_side(theme.code(self.bound(_record, "")), theme.code(self.bound(_others, ""))),
         )
 
 
@@ -252,7 +256,23 @@ def _compared(answer: Answer) -> list[list[tuple[str, bool]]]:
 
 
 def _notifications(answer: Answer) -> list[tuple[str, str]]:
-    return [(f"events?event={row.get('notification_id', row['id'])}", name) for name, row in answer.beside.items()]
+    return [(f"events?event={_notification(row)}", name) for name, row in answer.beside.items()]
+
+
+def _notification(row: Mapping[str, Any]) -> int:
+    """Return the id of the notification behind a record; those of images share one."""
+    number: int = row.get("notification_id", row["id"])
+    return number
+
+
+def _record(answer: Answer) -> str:
+    """Return the notification of the chosen record."""
+    return "\n".join(f"{name}\n{wording.pretty(body)}" for name, body in list(answer.bodies.items())[:1])
+
+
+def _others(answer: Answer) -> str:
+    """Return the notifications that it could be about, one below the other."""
+    return "\n\n".join(f"{name}\n{wording.pretty(body)}" for name, body in list(answer.bodies.items())[1:])
 
 
 _NOT_TOLD = object()

@@ -3,6 +3,8 @@
 import math
 from datetime import UTC, datetime
 
+import msgspec
+
 NOTHING = "–"
 
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
@@ -48,6 +50,14 @@ def moment(instant: datetime) -> str:
 def count(number: int | None) -> str:
     """Write a number of things with thousands separators."""
     return NOTHING if number is None else f"{number:,}"
+
+
+def pretty(body: str) -> str:
+    """Write JSON indented, every number and text as it was sent."""
+    try:
+        return msgspec.json.format(body, indent=2)
+    except (msgspec.DecodeError, RecursionError):
+        return body  # landed, so JSON; but with half a surrogate or very deep, which the formatter refuses
 
 
 def size(number: int) -> str:

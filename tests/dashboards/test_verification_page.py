@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from dashboards.verification import Verification, _bars, _compared, _figures, _notifications
+from dashboards.verification import Verification, _bars, _compared, _figures, _notifications, _others, _record
 from stackanalytics import Lake, open_lake
 from stackanalytics.surfaces.verification_store import verify_and_keep
 from stackanalytics.testing import lake_of, notification
@@ -79,6 +79,8 @@ def test_a_failure_is_shown_beside_its_launch(lake: Lake) -> None:
     assert table["launched_at"] == [("2026-03-01 09:00:00.250000", False)] * 2
     assert table["request_id"] == [("", False), ("req-1", False)]
     assert _notifications(view.answer) == [("events?event=4", "Exists 4"), ("events?event=1", "Launch 1")]
+    assert '"tenant_id": "b2"' in _record(view.answer)
+    assert '"event_type": "compute.instance.create.start"' in _others(view.answer)
 
 
 def test_a_period_restricts_by_the_begin_of_the_audit_period(lake: Lake) -> None:
