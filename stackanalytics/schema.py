@@ -111,7 +111,9 @@ FIELDS = _dictionary(
     Field("image", pa.string(), "uuid of the glance image it is about"),
     Field("notification_id", pa.int64(), "id of the notification that it is part of"),
     Field("received_at", INSTANT, "when the service made the notification that it came with"),
-    Field("sequence", pa.int64(), "number of the result, growing: of one record the highest counts"),
+    Field(
+        "sequence", pa.int64(), "number of the result, growing: of one record the highest counts; of a posted sample"
+    ),
     Field("exists_id", pa.int64(), "id of the exists record that was verified"),
     Field("verdict", pa.string(), "verified, reconciled or failed"),
     Field("reason_kind", pa.string(), "why it failed: not_found, ambiguous, mismatch, null_field …"),
@@ -210,13 +212,15 @@ FIELDS = _dictionary(
     Field("failed", pa.int64(), "how many exists records failed verification"),
     Field("instances", pa.int64(), "how many instances"),
     # a sample: what was measured, and when
-    Field("sample_id", pa.string(), "id of the sample, made of what identifies its notification and its meter"),
+    Field(
+        "sample_id", pa.string(), "id of the sample: as posted, or made of what identifies its notification and meter"
+    ),
     Field("meter", pa.string(), "name of what is measured"),
     Field("meter_type", pa.string(), "gauge (a level), delta (a change) or cumulative (a total that grows)"),
     Field("unit", pa.string(), "unit of the volume, as its service calls it"),
     Field("volume", pa.float64(), "what was measured, in that unit"),
     Field("measured_at", INSTANT, "when it was measured"),
-    Field("recorded_at", INSTANT, "when it was written into the lake"),
+    Field("recorded_at", INSTANT, "when it was written into the lake, or where it comes from"),
     Field("metadata", pa.string(), "JSON of what else was known of the resource then"),
     # statistics of samples
     Field("period_s", pa.float64(), "length of the periods asked for", "s"),
@@ -239,11 +243,17 @@ FIELDS = _dictionary(
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A stored table: its fields in order and what it is partitioned by."""
+    """A stored table: its fields in order, what it is partitioned by, and what SQL calls its rows."""
 
     name: str
     fields: tuple[str, ...]
     partition: str = "date"
+    stored_name: str | None = None
+
+    @property
+    def view(self) -> str:
+        """The name of its rows in SQL: that of the table, unless a noun of this name tells more."""
+        return self.stored_name or self.name
 
     @property
     def schema(self) -> pa.Schema:
@@ -282,5 +292,18 @@ VERIFICATIONS = Table(
     ),
 )
 RECONCILIATIONS = Table("reconciliations", ("sequence", *LAUNCH_FIELDS, "source", "reconciled_at"))
-TABLES = (NOTIFICATIONS, DEAD_LETTERS, VERIFICATIONS, RECONCILIATIONS)
-LATER_TABLES = (VERIFICATIONS, RECONCILIATIONS)  # lakes of former versions lack them until they are written to
+# what a posted sample tells
+SAMPLE_GIVEN = (
+    *("sample_id", "meter", "meter_type", "unit", "volume", "resource", "tenant", "user", "source"),
+    *("measured_at", "recorded_at", "metadata"),
+)
+SAMPLES = Table(
+    "samples",
+    (
+        *("measured_at", "meter", "resource", "sample_id", "meter_type", "unit", "volume", "tenant", "user", "source"),
+        *("recorded_at", "metadata", "sequence", "notification_id"),
+    ),
+    stored_name="stored_samples",
+)
+TABLES = (NOTIFICATIONS, DEAD_LETTERS, VERIFICATIONS, RECONCILIATIONS, SAMPLES)
+LATER_TABLES = (VERIFICATIONS, RECONCILIATIONS, SAMPLES)  # lakes of former versions lack them until they are written to

@@ -6,9 +6,12 @@ from datetime import datetime
 from pathlib import Path
 from uuid import NAMESPACE_OID, uuid5
 
+import polars as pl
+
 from stackanalytics import times
-from stackanalytics.lake import Lake, open_lake
+from stackanalytics.lake import Lake, SampleWriter, open_lake
 from stackanalytics.landing import land
+from stackanalytics.schema import SAMPLE_GIVEN, polars_schema
 from stackanalytics.sources.chunk import Chunk
 
 _BODY = {
@@ -78,6 +81,49 @@ def lake_of(folder: Path | str, notifications: Iterable[Mapping[str, object]], *
     """
     messages = [json.dumps(message).encode() for message in notifications]
     land([Chunk("notifications", 1, messages)], folder, deployment=deployment)
+    return open_lake(folder)
+
+
+def sample(meter: str, at: datetime | str, volume: float, **fields: object) -> dict[str, object]:
+    """Make a sample such as somebody posts: by default of a gauge, the unit ``unit`` and the resource ``r``.
+
+    Parameters
+    ----------
+    meter
+        Name of the meter.
+    at
+        When it was measured: an instant, or text that :func:`stackanalytics.times.instant` reads.
+    volume
+        What was measured.
+    **fields
+        ``meter_type``, ``unit``, ``resource``, ``tenant``, ``user``, ``source``, ``recorded_at``, ``sample_id``, and
+        ``metadata``, an object.
+    """
+    told = fields.pop("metadata", None)
+    return {
+        "meter": meter,
+        "measured_at": times.instant(at),
+        "volume": volume,
+        "meter_type": "gauge",
+        "unit": "unit",
+        "resource": "r",
+        "metadata": None if told is None else json.dumps(told),
+        **fields,
+    }
+
+
+def samples_of(folder: Path | str, samples: Iterable[Mapping[str, object]]) -> Lake:
+    """Post samples, such as :func:`sample` makes, in their order, and open the lake.
+
+    Parameters
+    ----------
+    folder
+        Folder of the lake; what it holds already stays.
+    samples
+        The samples.
+    """
+    rows = pl.DataFrame([dict(each) for each in samples], schema=polars_schema(*SAMPLE_GIVEN), strict=False)
+    SampleWriter(Path(folder)).append(rows)
     return open_lake(folder)
 
 

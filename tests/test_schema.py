@@ -78,6 +78,6 @@ def test_stored_tables_have_the_schema(tmp_path_factory: pytest.TempPathFactory)
     create_lake(folder)
     with open_lake(folder) as lake:
         for table in schema.TABLES:
-            found = lake.sql(f"select * from {table.name}")
+            found = lake.sql(f"select * from {table.view}")
             assert dict(found.schema) == schema.polars_schema(*table.fields, table.partition)
             assert found.is_empty()

@@ -1,5 +1,7 @@
 """Meters: what is measured of which resources, the samples themselves, and who they are of."""
 
+from collections.abc import Sequence
+
 import polars as pl
 
 from stackanalytics.analytics.meter_query import FIELD_COLUMNS, Condition, Criteria, Query, criteria
@@ -18,9 +20,7 @@ METER_FIELDS = tuple(
 )
 RESOURCE_FIELDS = (*METER_FIELDS, "timestamp", "measured_at")
 
-_NEWEST_FIRST = "measured_at desc, meter, resource, event_type, message_id, volume, place"
-# what decides which of several samples is the newest, whatever the order of landing
-_PLACE = "{measured_at: measured_at, event_type: event_type, message_id: message_id, meter: meter}"
+_NEWEST_FIRST = "measured_at desc, meter, resource, sample_id, volume"
 
 
 def samples(
@@ -67,29 +67,28 @@ def samples(
     [1.0]
     """
     asked = criteria(query)
-    holding = {"meter": meter or asked.meter}
-    # the newest are found first, since what is not shown need not be read and hashed
+    # ids are made, where they are not stored, of no more samples than can be on the page
     page = lake.sql(
         f"""
-        select notification_id, meter, resource, place
+        with newest as (
+            select measured_at
+            from samples
+            where ($meter::varchar is null or meter = $meter) and {asked.sql}
+            order by measured_at desc
+            limit $limit + $offset
+        )
+        select sample_id, meter, meter_type, unit, volume, resource, tenant, "user", source, measured_at, recorded_at,
+            notification_id, posted_context
         from samples
         where ($meter::varchar is null or meter = $meter) and {asked.sql}
+            and ($limit::bigint is null or measured_at >= (select min(measured_at) from newest))
         order by {_NEWEST_FIRST}
         limit $limit offset $offset
         """,
         {**asked.parameters, "meter": meter, "limit": limit, "offset": offset},
-        holding=holding,
+        holding={"meter": meter or asked.meter},
     )
-    return lake.sql(
-        f"""
-        select sample_id, meter, meter_type, unit, volume, resource, tenant, "user", source, measured_at, recorded_at,
-            cast(metadata as varchar) as metadata
-        from samples semi join page using (notification_id, meter, resource, place)
-        order by {_NEWEST_FIRST}
-        """,
-        holding=holding,
-        frames={"page": page, "notifications": _notifications_of(lake, page)},
-    ).cast(polars_schema(*SAMPLE_COLUMNS))
+    return _with_metadata(lake, page).select(SAMPLE_COLUMNS).cast(polars_schema(*SAMPLE_COLUMNS))
 
 
 def meters(lake: Lake, *, query: Query = None, unique: bool = False) -> pl.DataFrame:
@@ -128,8 +127,8 @@ def meters(lake: Lake, *, query: Query = None, unique: bool = False) -> pl.DataF
     found = lake.sql(
         f"""
         with newest as (
-            select meter, meter_type, unit, resource, unnest(max_by(
-                    {{tenant: tenant, "user": "user", source: source, metadata: {_metadata(asked)}}}, {_PLACE}
+            select meter, meter_type, unit, resource, unnest(max(
+                    {{measured_at: measured_at, tenant: tenant, "user": "user", source: source{_metadata(asked)}}}
                 ))
             from samples
             group by meter, meter_type, unit, resource
@@ -193,21 +192,19 @@ def resources(lake: Lake, *, query: Query = None, limit: int | None = None, offs
             order by resource
             limit $limit offset $offset
         )
-        select resource, first_at, last_at, unnest(max_by(
-                {{tenant: tenant, "user": "user", source: source, notification_id: notification_id, meter: meter}},
-                {_PLACE}
-            ))
+        select resource, first_at, last_at, meter, tenant, "user", source, notification_id, posted_context
         from samples join asked using (resource)
         where measured_at = last_at
-        group by resource, first_at, last_at
-        order by resource
+        qualify meter = max(meter) over (partition by resource)
         """,
         {**asked.parameters, "limit": limit, "offset": offset},
     )
+    # of several samples at the last instant the greatest counts, since none came last in all orders of landing
+    newest = _with_metadata(lake, found, of=("notification_id", "meter", "resource")).sort(
+        "resource", "tenant", "user", "source", "metadata", nulls_last=False
+    )
     return (
-        found.join(
-            _metadata_of(lake, found), on=("resource", "notification_id", "meter"), how="left", maintain_order="left"
-        )
+        newest.unique("resource", keep="last", maintain_order=True)
         .select(RESOURCE_COLUMNS)
         .cast(polars_schema(*RESOURCE_COLUMNS))
     )
@@ -324,26 +321,27 @@ def _owners(lake: Lake, column: str) -> pl.DataFrame:
 
 def _metadata(asked: Criteria) -> str:
     # reading the metadata of all samples takes long
-    return "metadata" if "metadata" in asked.sql else "null::json"
+    return ", metadata: cast(metadata as varchar)" if "metadata" in asked.sql else ""
 
 
-def _metadata_of(lake: Lake, found: pl.DataFrame) -> pl.DataFrame:
-    return lake.sql(
-        """
-        select resource, notification_id, meter, any_value(cast(metadata as varchar)) as metadata
-        from samples semi join found using (resource, notification_id, meter)
+def _with_metadata(lake: Lake, found: pl.DataFrame, *, of: Sequence[str] = ("sample_id",)) -> pl.DataFrame:
+    """Return samples with their metadata: as posted, or as their notifications tell."""
+    derived = found.select(pl.col("notification_id").drop_nulls().unique())
+    if derived.is_empty():
+        return found.rename({"posted_context": "metadata"})
+    notifications = lake.sql(
+        "from notifications where id in (select notification_id from derived)", frames={"derived": derived}
+    )
+    # put in the place of all notifications, these few yield their samples in no time
+    told = lake.sql(
+        f"""
+        select {", ".join(of)}, min(cast(metadata as varchar)) as metadata
+        from samples
+        where notification_id is not null
         group by all
         """,
-        frames={
-            "found": found.select("resource", "notification_id", "meter"),
-            "notifications": _notifications_of(lake, found),
-        },
+        frames={"notifications": notifications},
     )
-
-
-def _notifications_of(lake: Lake, found: pl.DataFrame) -> pl.DataFrame:
-    """Return the notifications of some samples: put in the place of all, they yield these in no time."""
-    return lake.sql(
-        "from notifications where id in (select notification_id from found)",
-        frames={"found": found.select("notification_id")},
+    return found.join(told, on=list(of), how="left", maintain_order="left").with_columns(
+        metadata=pl.coalesce("metadata", "posted_context")
     )

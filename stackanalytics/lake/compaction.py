@@ -17,9 +17,18 @@ import pyarrow as pa
 from deltalake import DeltaTable
 
 from stackanalytics.lake import delta, lookup
+from stackanalytics.lake.deriving import derive
 from stackanalytics.lake.lock import exclusive
 from stackanalytics.lake.snapshot import hide_progress
-from stackanalytics.schema import DEAD_LETTERS, NOTIFICATIONS, RECONCILIATIONS, VERIFICATIONS, Table, arrow_schema
+from stackanalytics.schema import (
+    DEAD_LETTERS,
+    NOTIFICATIONS,
+    RECONCILIATIONS,
+    SAMPLES,
+    VERIFICATIONS,
+    Table,
+    arrow_schema,
+)
 
 FILE_ROWS = 2_000_000
 SORT_MEMORY = "1GB"
@@ -30,6 +39,7 @@ _ORDER = {
     DEAD_LETTERS.name: "landed_at, key",
     VERIFICATIONS.name: "sequence",
     RECONCILIATIONS.name: "sequence",
+    SAMPLES.name: "meter, resource, measured_at, sample_id",
 }
 
 
@@ -68,6 +78,7 @@ def compact(
         Days rewritten, and their files and bytes before and after.
     """
     folder, done = Path(folder), Compacted()
+    derive(folder)
     for table in delta.tables_in(folder):
         for day in _days(delta.open_table(folder, table)):
             with exclusive(folder):

@@ -29,9 +29,9 @@ from stackanalytics.lake.lock import sync
 
 ROW_GROUP = 20_000
 PAGE_BYTES = 64 * 1024
-BLOOM_COLUMNS = ("instance", "request_id", "resource", "message_id")
-PLAIN_COLUMNS = ("id", "generated_at", "message_id", "body", "content", "key")
-STATISTICS_COLUMNS = ("id", "generated_at")
+BLOOM_COLUMNS = ("instance", "request_id", "resource", "message_id", "sample_id")
+PLAIN_COLUMNS = ("id", "generated_at", "message_id", "body", "content", "key", "sample_id")
+STATISTICS_COLUMNS = ("id", "generated_at", "measured_at")
 IDS = "stackanalytics.ids"
 LANDED, CLUSTERED = "landed", "clustered"
 
@@ -118,7 +118,12 @@ def newest_version(folder: Path, name: str, at_least: int) -> int:
 
 def last_id(delta: DeltaTable) -> int:
     """Return the highest id that any commit gave out."""
-    return delta.transaction_version(IDS) or 0
+    return mark(delta, IDS)
+
+
+def mark(delta: DeltaTable, name: str) -> int:
+    """Return the number that the last commit which set it gave the mark *name*; 0 without one."""
+    return delta.transaction_version(name) or 0
 
 
 def is_replaced_since(delta: DeltaTable, version: int) -> bool:
@@ -216,9 +221,10 @@ def commit(
     *,
     remove: Iterable[File] = (),
     highest_id: int | None = None,
+    marks: Mapping[str, int] | None = None,
     note: Mapping[str, object],
 ) -> None:
-    """Add and remove files in one transaction. The caller holds the lake's lock."""
+    """Add and remove files in one transaction, and set marks. The caller holds the lake's lock."""
     root = _root(delta)
     removed = [
         RemoveAction(
@@ -230,13 +236,14 @@ def commit(
         )
         for file in remove
     ]
-    ids = None if highest_id is None else [Transaction(IDS, highest_id)]
+    given = dict(marks or {}) if highest_id is None else {**(marks or {}), IDS: highest_id}
+    transactions = [Transaction(name, number) for name, number in given.items()]
     delta.create_write_transaction(
         [*add, *removed],
         mode="append",
         schema=table.schema,
         partition_by=[table.partition],
-        commit_properties=CommitProperties(custom_metadata=dict(note), app_transactions=ids),
+        commit_properties=CommitProperties(custom_metadata=dict(note), app_transactions=transactions or None),
     )
     delta.update_incremental()
     sync_log(root, delta.version())

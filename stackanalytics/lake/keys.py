@@ -48,9 +48,9 @@ class Run(NamedTuple):
 class KeyIndex:
     """The index of one lake. Every use of it is under the lake's lock."""
 
-    def __init__(self, folder: Path) -> None:
-        """Name the index of the lake in *folder*."""
-        self._folder = folder / "keys"
+    def __init__(self, folder: Path, name: str = "keys") -> None:
+        """Name the index of the lake in *folder*: by default that of its notifications."""
+        self._folder = folder / name
 
     def gaps(self, last_id: int) -> list[tuple[int, int]]:
         """Return the ranges of ids up to *last_id* that no run covers."""

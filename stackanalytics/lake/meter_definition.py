@@ -13,11 +13,13 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 
 import msgspec
+import xxhash
 
 from stackanalytics.errors import LakeError
 from stackanalytics.schema import NOTIFICATION_FIELDS
 
 FILE = "meters.toml"
+RULES = 1  # changes when samples are made by other rules than before
 
 Value: TypeAlias = str | list[str]
 
@@ -102,11 +104,26 @@ def read_definitions(content: bytes, origin: str) -> list[Definition]:
     return found
 
 
+def digest(found: Iterable[Definition]) -> int:
+    """Return a number, less than 2^63, that differs where definitions do."""
+    return xxhash.xxh3_64_intdigest(msgspec.json.encode([RULES, *found])) >> 1
+
+
+def applies_to(definition: Definition, event_types: Iterable[str]) -> bool:
+    """Tell whether any notification of these event types, in nova's legacy spelling, can yield samples."""
+    pattern = re.compile(_any_of(definition.event_types))
+    return any(map(pattern.fullmatch, event_types))
+
+
 def may_be(definition: Definition, name: str) -> Definition | None:
     """Return a definition with those of its meters that can be called *name*; None without any."""
-    event_types = "|".join(re.escape(pattern).replace(r"\*", ".*") for pattern in definition.event_types)
+    event_types = _any_of(definition.event_types)
     possible = [meter for meter in definition.meters if re.fullmatch(_names(meter, event_types), name, re.DOTALL)]
     return definition.only(possible) if possible else None
+
+
+def _any_of(patterns: Iterable[str]) -> str:
+    return "|".join(re.escape(pattern).replace(r"\*", ".*") for pattern in patterns)
 
 
 def _names(meter: Meter, event_types: str) -> str:

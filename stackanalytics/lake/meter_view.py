@@ -1,10 +1,14 @@
-"""Samples as a DuckDB view: what definitions of meters make of the notifications.
+"""Samples as a DuckDB view: what was posted, and what definitions of meters make of the notifications.
 
 ``samples`` are all of them, a row a sample: ``measured_at``, ``meter``, ``meter_type``, ``unit``,
 ``volume``, ``resource``, ``tenant``, ``user``, ``source``, ``metadata`` (JSON), ``recorded_at``, ``sample_id``,
 and ``date``, the day of ``measured_at``, by which queries should restrict what they read;
-``notification_id``, ``message_id`` and ``event_type`` tell of the notification. Nothing of a sample is stored:
-a column that a query does not ask for is not computed.
+``notification_id`` is that of the notification, null where there is none, and ``posted_context`` the metadata of posted
+samples alone. A column that a query does not ask for is not computed.
+
+What notifications measure is stored up to one of them; what later ones tell is found when it is asked for. So is what
+has a constant volume, such as that an instance exists: it is never stored. Neither is the metadata of what
+notifications tell: a query that asks for it reads them.
 
 A value that is missing, or no number, yields no sample. What a deployment told in the versioned format
 does not count where it told the same operation of the same request in the legacy format.
@@ -13,11 +17,14 @@ Source: Ceilometer's definitions of meters (``meters.yaml``) and its notificatio
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
 from uuid import UUID
 
 from stackanalytics.lake.meter_definition import PLACEHOLDER, Calculation, Definition, Meter, Value, may_be
+from stackanalytics.lake.meter_state import Override
 
+DERIVED, DEFINITIONS = "stackanalytics.derived", "stackanalytics.definitions"
 NAMESPACE = UUID("5a4dbd02-bc9b-5d0a-9e36-6dd0c8ba20b4")
 
 _PHASE = re.compile(r"\.(start|end|error)?$")
@@ -71,31 +78,152 @@ from (
 
 _PAYLOAD = """coalesce(try(json_extract(body, '$.payload."nova_object.data"')), try(json_extract(body, '$.payload')))"""
 METER_NOUNS = (UUID5, METERING, METERED, METERED_ONCE)
+EVENT_TYPES = "select distinct operation, phase from notifications"
 
-_NOTHING = """
-select null::timestamptz as measured_at, null::date as date, null::bigint as notification_id,
-    null::varchar as message_id, null::varchar as event_type, null::varchar as meter, null::varchar as meter_type,
-    null::varchar as unit, null::double as volume, null::varchar as resource, null::varchar as tenant,
-    null::varchar as user, 'openstack' as source, null::json as metadata, null::timestamptz as recorded_at,
-    null::varchar as sample_id, null::bigint as place
-where false
+_COLUMNS = (
+    'measured_at, date, notification_id, meter, meter_type, unit, volume, resource, tenant, "user", source, metadata, '
+    "recorded_at, sample_id, posted_context"
+)
+_STORED = """
+select * exclude (metadata), null::json as metadata, metadata as posted_context
+from stored_samples
+"""
+_POSTED = """
+select * replace (cast(metadata as json) as metadata), metadata as posted_context
+from stored_samples
+where notification_id is null
+"""
+
+# legacy notifications, among those that are not derived yet, that tell what versioned ones told before
+_TOLD_AGAIN = """
+select mine.id
+from (from notifications where format = 'versioned' and not ({pending})) as mine
+semi join (from notifications where format = 'legacy' and instance is not null and ({pending})) as twin
+    on mine.instance = twin.instance and mine.request_id is not distinct from twin.request_id
+    and mine.deployment = twin.deployment and mine.operation = twin.operation
+    and mine.phase is not distinct from twin.phase
 """
 
 
-def samples_view(definitions: Iterable[Definition], *, of_meter: str | None = None) -> str:
-    """Return the statement that creates the view ``samples``; of one meter, where it is named."""
+@dataclass(frozen=True, slots=True)
+class Derivation:
+    """What is stored of what notifications measure.
+
+    ``last_id`` is the id of the last notification that was derived, ``stale`` are ids up to it that must be
+    derived again; ``is_complete`` tells that there is nothing after it.
+    """
+
+    last_id: int
+    stale: Collection[int]
+    is_complete: bool
+
+    @property
+    def pending(self) -> str:
+        """The condition that a notification has to be derived yet."""
+        later = f"id > {self.last_id}"
+        return f"{later} or id in ({', '.join(map(str, self.stale))})" if self.stale else later
+
+    @property
+    def has_pending(self) -> bool:
+        """Whether any notification may have to be."""
+        return bool(self.stale) or not self.is_complete
+
+
+def samples_view(
+    definitions: Iterable[Definition],
+    derivation: Derivation,
+    *,
+    overrides: Mapping[str, Override],
+    hidden: Collection[str],
+    of_meter: str | None = None,
+    has_metadata: bool = True,
+) -> str:
+    """Return the statement that creates the view ``samples``.
+
+    Parameters
+    ----------
+    definitions
+        What notifications are samples of.
+    derivation
+        What of that is stored.
+    overrides, hidden
+        What was decided about meters.
+    of_meter
+        The one meter that is asked for; None for all.
+    has_metadata
+        Whether the metadata is asked for.
+    """
+    definitions = list(definitions)
     if of_meter is not None:
         possible = (may_be(definition, of_meter) for definition in definitions)
         definitions = [definition for definition in possible if definition is not None]
-    union = "\nunion all by name\n".join(f"({_select(definition)})" for definition in definitions)
-    return f"create view samples as {union or _NOTHING}"
+    parts = [_POSTED, *_derived(definitions)] if has_metadata else [_stored(derivation)]
+    if not has_metadata:
+        parts += _derived(existing(definitions))
+        parts += _derived(measuring(definitions), derivation.pending) if derivation.has_pending else []
+    union = "\nunion all by name\n".join(f"(select {_COLUMNS} from ({part}))" for part in parts)
+    shown = f"where meter not in ({', '.join(map(_literal, sorted(hidden)))})" if hidden else ""
+    return f"create view samples as select * {_replaced(overrides)} from ({union}) {shown}"
 
 
-def _select(definition: Definition) -> str:
+def derived_samples(definitions: Iterable[Definition], criterion: str) -> str:
+    """Return the query for the samples that meters measure of the notifications that meet a criterion."""
+    union = "\nunion all by name\n".join(f"({part})" for part in _derived(measuring(definitions), criterion))
+    return f"select {_COLUMNS} from ({union})"
+
+
+def told_again(derivation: Derivation) -> str:
+    """Return the query for the ids of derived notifications that pending ones tell in the legacy format."""
+    return _TOLD_AGAIN.format(pending=derivation.pending)
+
+
+def measuring(definitions: Iterable[Definition]) -> list[Definition]:
+    """Return the definitions with those of their meters that measure something."""
+    return _with(definitions, lambda meter: not isinstance(meter.volume, float))
+
+
+def existing(definitions: Iterable[Definition]) -> list[Definition]:
+    """Return the definitions with those of their meters that have one volume: that something exists."""
+    return _with(definitions, lambda meter: isinstance(meter.volume, float))
+
+
+def _with(definitions: Iterable[Definition], is_meant: Callable[[Meter], bool]) -> list[Definition]:
+    chosen = ((definition, [*filter(is_meant, definition.meters)]) for definition in definitions)
+    return [definition.only(meters) for definition, meters in chosen if meters]
+
+
+def _stored(derivation: Derivation) -> str:
+    if not derivation.has_pending:
+        return _STORED
+    stale = f"notification_id not in ({told_again(derivation)})"
+    if derivation.stale:
+        stale += f" and notification_id not in ({', '.join(map(str, derivation.stale))})"
+    return f"{_STORED} where notification_id is null or notification_id <= {derivation.last_id} and {stale}"
+
+
+def _replaced(overrides: Mapping[str, Override]) -> str:
+    """Return what of the columns is replaced by what was decided about meters."""
+    units = {name: override.unit for name, override in overrides.items() if override.unit is not None}
+    types = {name: override.meter_type for name, override in overrides.items() if override.meter_type is not None}
+    replaced = [_decided("unit", units), _decided("meter_type", types)]
+    return f"replace ({', '.join(filter(None, replaced))})" if units or types else ""
+
+
+def _decided(column: str, values: Mapping[str, str]) -> str:
+    cases = " ".join(f"when {_literal(name)} then {_literal(value)}" for name, value in values.items())
+    return f"case meter {cases} else {column} end as {column}" if values else ""
+
+
+def _derived(definitions: Iterable[Definition], criterion: str = "true") -> list[str]:
+    return [_select(definition, criterion) for definition in definitions]
+
+
+def _select(definition: Definition, criterion: str) -> str:
     measured_at, day = _time(definition.measured_at)
     numbers = ", ".join(f"({number})" for number in range(len(definition.meters)))
     return f"""
-    select *, 'openstack' as source, uuid5(concat_ws(chr(0), coalesce(deployment, ''), coalesce(message_id, ''),
+    select *, 'openstack' as source, null::varchar as posted_context,
+        uuid5(concat_ws(chr(0), coalesce(deployment, ''), coalesce(message_id, ''),
             event_type, generated_at, meter, resource, volume, place)) as sample_id
     from (
         select {measured_at} as measured_at, {day} as date, id as notification_id, message_id, deployment,
@@ -106,16 +234,16 @@ def _select(definition: Definition) -> str:
             {_by_number(_text(meter.type) for meter in definition.meters)} as meter_type,
             coalesce({_by_number(_text(meter.unit) for meter in definition.meters)}, '') as unit,
             {_by_number(_volume(meter) for meter in definition.meters)} as volume
-        from ({_measured(definition)}) cross join (values {numbers}) as meters(number)
+        from ({_measured(definition, criterion)}) cross join (values {numbers}) as meters(number)
     )
     where resource is not null and measured_at is not null and isfinite(volume) and meter is not null
         and meter_type in ('gauge', 'delta', 'cumulative')
     """
 
 
-def _measured(definition: Definition) -> str:
-    """Return the notifications, and what each of their elements is."""
-    told = f"from {_source(definition.event_types)} where {_matches(definition.event_types)}"
+def _measured(definition: Definition, criterion: str) -> str:
+    """Return the notifications that meet a criterion, and what each of their elements is."""
+    told = f"from {_source(definition.event_types)} where {_matches(definition.event_types)} and ({criterion})"
     if definition.each is None:
         return f"select *, null::json as element, 1 as place {told}"
     elements = f"coalesce({', '.join(map(_elements, _listed(definition.each)))})"

@@ -1,7 +1,9 @@
 """A lake, read: one version of each table, queried with DuckDB."""
 
+import re
 import warnings
 from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -12,11 +14,12 @@ import pyarrow as pa
 
 from stackanalytics.errors import DataError, InputError, LakeError
 from stackanalytics.lake import delta, lookup, meter_view, usage_view, view
-from stackanalytics.lake.meter_definition import definitions
+from stackanalytics.lake.meter_definition import Definition, applies_to, definitions, digest
+from stackanalytics.lake.meter_state import MeterState
 from stackanalytics.lake.state import State
 from stackanalytics.lake.statement import check_columns, check_reads
 from stackanalytics.lake.usage_state import UsageState
-from stackanalytics.schema import INFO_FIELDS, NOTIFICATIONS, TABLES, Table, polars_schema
+from stackanalytics.schema import INFO_FIELDS, NOTIFICATIONS, SAMPLES, TABLES, Table, polars_schema
 
 _SETTINGS = (
     "set global TimeZone = 'UTC'",
@@ -26,6 +29,8 @@ _SETTINGS = (
 warnings.filterwarnings("ignore", message="Arrow output on a DB-API result", category=UserWarning)
 
 _NOUNS = (*view.NOUNS, *usage_view.USAGE_NOUNS, *meter_view.METER_NOUNS)
+_SAMPLES = re.compile(r"\bsamples\b", re.IGNORECASE)
+_METADATA = re.compile(r"\bmetadata\b", re.IGNORECASE)
 _HAS_PROGRESS_BAR = "select current_setting('enable_progress_bar')"
 
 
@@ -44,16 +49,19 @@ class Lake:
         self.path = Path(path)
         self.state = State(self.path)
         self.usage_state = UsageState(self.path)
-        wanted = dict(version or {})
-        self._tables = {
-            table.name: delta.open_table(self.path, table, wanted.pop(table.name, None))
-            for table in delta.tables_in(self.path)
+        self.meter_state = MeterState(self.path)
+        wanted, tables = dict(version or {}), delta.tables_in(self.path)
+        # the last come first: what tables were derived from is then never older than they are
+        opened = {
+            table.name: delta.open_table(self.path, table, wanted.pop(table.name, None)) for table in reversed(tables)
         }
+        self._tables = {table.name: opened[table.name] for table in tables}
         if wanted:
             raise InputError(f"no tables {sorted(wanted)} in a lake; it has {sorted(self._tables)}")
         self.version = {name: opened.version() for name, opened in self._tables.items()}
         self._notifications = self.files(NOTIFICATIONS.name)
-        self._meters = definitions(self.path)
+        self.meters = definitions(self.path)
+        self.derivation = self._derivation()
         self._engine = self._open_engine(has_nouns)
 
     def __repr__(self) -> str:
@@ -139,10 +147,32 @@ class Lake:
             except duckdb.Error as problem:
                 raise InputError(f"DuckDB does not accept the query: {problem}") from problem
 
+    def _derivation(self) -> meter_view.Derivation:
+        stored = self._tables.get(SAMPLES.name)
+        is_valid = stored is not None and delta.mark(stored, meter_view.DEFINITIONS) == digest(self.meters)
+        last_id = delta.mark(stored, meter_view.DERIVED) if stored is not None and is_valid else 0
+        is_complete = all(file.last_id is not None and file.last_id <= last_id for file in self._notifications)
+        return meter_view.Derivation(last_id, self.meter_state.stale() if last_id else (), is_complete)
+
+    @cached_property
+    def _useful_meters(self) -> list[Definition]:
+        """The definitions of meters that notifications in the lake can be samples of: planning takes time for each."""
+        with self._engine.cursor() as cursor:
+            found = cursor.execute(meter_view.EVENT_TYPES).fetchall()
+        event_types = [".".join(filter(None, told)) for told in found]
+        return [definition for definition in self.meters if applies_to(definition, event_types)]
+
     def _add_samples(self, cursor: duckdb.DuckDBPyConnection, query: str, meter: str | int | None) -> None:
         """Have one cursor know the samples, if it is asked for them: the view is so large that making it takes time."""
-        if "samples" in query.lower():
-            samples = meter_view.samples_view(self._meters, of_meter=None if meter is None else str(meter))
+        if _SAMPLES.search(query):
+            samples = meter_view.samples_view(
+                self._useful_meters,
+                self.derivation,
+                overrides=self.meter_state.overrides(),
+                hidden=self.meter_state.hidden(),
+                of_meter=None if meter is None else str(meter),
+                has_metadata=bool(_METADATA.search(query)),
+            )
             cursor.execute(samples.replace("create view", "create temp view", 1))
 
     def _narrow(self, cursor: duckdb.DuckDBPyConnection, holding: dict[str, str | int]) -> None:
@@ -259,7 +289,7 @@ def _table_view(table: Table, files: list[str]) -> str:
         source = f"read_parquet([{listed}], hive_partitioning = true, hive_types = {{'date': date}})"
     else:
         source = f"(select {', '.join(_empty_column(field) for field in table.schema)} where false)"
-    return f"create view {table.name} as select {columns} from {source}"
+    return f"create view {table.view} as select {columns} from {source}"
 
 
 def _empty_column(field: pa.Field) -> str:

@@ -17,6 +17,7 @@ from stackanalytics import times
 from stackanalytics.lake import delta, identity
 from stackanalytics.lake.keys import Flags, Hashes, KeyIndex, Places
 from stackanalytics.lake.lock import exclusive, sync
+from stackanalytics.lake.meter_state import MeterState
 from stackanalytics.lake.snapshot import Lake
 from stackanalytics.lake.state import State
 from stackanalytics.lake.usage_state import UsageState
@@ -185,6 +186,8 @@ class Writer:
         actions = delta.write_days(
             self._folder / NOTIFICATIONS.name, NOTIFICATIONS, table, table["generated_at"].cast(pa.date32())
         )
+        if better:
+            MeterState(self._folder).add_stale(better)
         removed = self._files_of(better)
         actions += [self._rewritten(file, batch.rows, better) for file in removed]
         delta.commit(

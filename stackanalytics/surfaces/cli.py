@@ -21,7 +21,7 @@ from rich.table import Column, Table
 from stackanalytics import times
 from stackanalytics.analytics.verification import SERVICES
 from stackanalytics.errors import InputError, StackanalyticsError
-from stackanalytics.lake import KEEP_HOURS, open_lake
+from stackanalytics.lake import KEEP_HOURS, derive, open_lake
 from stackanalytics.lake import compact as compact_lake
 from stackanalytics.landing import Summary
 from stackanalytics.landing import land as land_chunks
@@ -93,6 +93,7 @@ def land(paths: tuple[str, ...], folder: Path, deployment: str, exchange: str | 
             on_progress=lambda running: advance(running.bytes),
         )
     _show_summary(summary, (times.now() - started).total_seconds())
+    derive(folder)
     if strict and summary.dead_letters + summary.repeated_dead_letters:
         sys.exit(1)
 

@@ -89,7 +89,7 @@ def test_an_empty_lake_has_all_columns(tmp_path: Path) -> None:
     create_lake(tmp_path)
     with open_lake(tmp_path) as empty:
         for table in TABLES:
-            found = empty.sql(f"select * from {table.name}")
+            found = empty.sql(f"select * from {table.view}")
             assert dict(found.schema) == polars_schema(*table.fields, table.partition)
             assert found.is_empty()
             assert empty.files(table.name) == []

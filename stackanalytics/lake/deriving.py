@@ -1,0 +1,91 @@
+"""Deriving: what meters measure of notifications is stored as samples, up to a recorded notification.
+
+It may be done at any time, and again, with equal results. One process at a time derives; what was derived is on disk,
+together with how far that goes, or nothing of it is.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from stackanalytics.lake import delta
+from stackanalytics.lake.lock import exclusive
+from stackanalytics.lake.meter_definition import digest
+from stackanalytics.lake.meter_view import DEFINITIONS, DERIVED, Derivation, derived_samples, told_again
+from stackanalytics.lake.sample_writing import ORDER, commit_samples
+from stackanalytics.lake.snapshot import Lake
+from stackanalytics.schema import NOTIFICATIONS, SAMPLES
+
+LOCK = ".deriving"
+STEP = 250_000  # notifications
+
+
+@dataclass(slots=True)
+class Derived:
+    """How many notifications were looked at, and how many samples they yielded."""
+
+    notifications: int = 0
+    samples: int = 0
+
+
+def derive(folder: Path | str, *, on_progress: Callable[[Derived], None] | None = None) -> Derived:
+    """Store what meters measure of the notifications that were landed since the last time.
+
+    Samples of notifications that were replaced by better copies are made anew, as are all of them where the
+    definitions of meters are others than before.
+
+    Parameters
+    ----------
+    folder
+        Folder of the lake.
+    on_progress
+        Called with what is done so far whenever something is on disk.
+
+    Returns
+    -------
+    Derived
+        What was done.
+    """
+    folder, done = Path(folder), Derived()
+    with exclusive(folder, LOCK), _opened(folder) as lake:
+        last = delta.last_id(delta.open_table(folder, NOTIFICATIONS, lake.version[NOTIFICATIONS.name]))
+        derivation = lake.derivation
+        while derivation.last_id < last or derivation.stale:
+            until = min(derivation.last_id + STEP, last)
+            done.samples += _derive(lake, derivation, until)
+            done.notifications += until - derivation.last_id + len(derivation.stale)
+            derivation = Derivation(until, (), is_complete=until == last)
+            if on_progress:
+                on_progress(done)
+    return done
+
+
+def _opened(folder: Path) -> Lake:
+    with exclusive(folder):  # so that what is stale is replaced already
+        return Lake(folder)
+
+
+def _derive(lake: Lake, derivation: Derivation, until: int) -> int:
+    samples = lake.sql(
+        f"""
+        select *, cast(null as bigint) as sequence
+        from ({derived_samples(lake.meters, f"id <= {until} and ({derivation.pending})")})
+        order by {", ".join(ORDER)}
+        """
+    ).with_columns(metadata=pl.lit(None, pl.String))
+    again = lake.sql(told_again(Derivation(derivation.last_id, derivation.stale, is_complete=False)))
+    with exclusive(lake.path):
+        delta.create(lake.path, SAMPLES)
+        commit_samples(
+            lake.path,
+            delta.open_table(lake.path, SAMPLES),
+            [samples.select(SAMPLES.fields)] if samples.height else [],
+            without=[*derivation.stale, *again["id"]] if derivation.last_id else (),
+            is_derived_anew=not derivation.last_id,
+            marks={DERIVED: until, DEFINITIONS: digest(lake.meters)},
+            note={"derived": str(samples.height)},
+        )
+    lake.meter_state.remove_stale(derivation.stale)
+    return samples.height

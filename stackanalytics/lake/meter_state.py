@@ -1,0 +1,123 @@
+"""What was decided about meters, and which derived samples are out of date, in SQLite.
+
+It lies beside the rest of the state in ``state.sqlite``. Lakes of earlier versions get the tables
+with the first writing; until then they read as empty.
+"""
+
+import sqlite3
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+_TABLES = (
+    """
+    create table if not exists meters (
+        meter text primary key,
+        unit text,
+        meter_type text,
+        description text,
+        is_hidden integer not null default 0
+    ) without rowid
+    """,
+    "create table if not exists stale_notifications (id integer primary key)",
+)
+
+_REDEFINE = """
+insert into meters (meter, unit, meter_type, description) values (?, ?, ?, ?)
+on conflict do update set
+    unit = coalesce(excluded.unit, unit),
+    meter_type = coalesce(excluded.meter_type, meter_type),
+    description = coalesce(excluded.description, description)
+"""
+
+_SET_HIDDEN = """
+insert into meters (meter, is_hidden) values (?, ?)
+on conflict do update set is_hidden = excluded.is_hidden
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Override:
+    """What holds of a meter in the place of what its samples say; None where these are right."""
+
+    unit: str | None = None
+    meter_type: str | None = None
+    description: str | None = None
+
+
+class MeterState:
+    """The decisions about the meters of one lake. Safe to use from several threads and processes."""
+
+    def __init__(self, folder: Path) -> None:
+        """Name the state of the lake in *folder*; nothing is opened yet."""
+        self._path = folder / "state.sqlite"
+
+    def redefine(
+        self, meter: str, *, unit: str | None = None, meter_type: str | None = None, description: str | None = None
+    ) -> None:
+        """Let a unit, a type or a description hold for a meter; what is None stays as it is."""
+        with self._writing() as connection:
+            connection.execute(_REDEFINE, (meter, unit, meter_type, description))
+
+    def hide(self, meter: str) -> None:
+        """Have a meter shown nowhere. Its samples stay."""
+        with self._writing() as connection:
+            connection.execute(_SET_HIDDEN, (meter, True))
+
+    def restore(self, *meters: str) -> None:
+        """Have meters shown again that were hidden."""
+        if self.hidden().intersection(meters):
+            with self._writing() as connection:
+                connection.executemany("update meters set is_hidden = 0 where meter = ?", [(name,) for name in meters])
+
+    def overrides(self) -> dict[str, Override]:
+        """Return what was redefined, by the names of the meters."""
+        found = self._rows("select meter, unit, meter_type, description from meters order by meter")
+        return {meter: Override(*told) for meter, *told in found if any(value is not None for value in told)}
+
+    def hidden(self) -> frozenset[str]:
+        """Return the names of the meters that are hidden."""
+        return frozenset(meter for (meter,) in self._rows("select meter from meters where is_hidden"))
+
+    def add_stale(self, ids: Iterable[int]) -> None:
+        """Note that what was derived of some notifications is out of date."""
+        with self._writing() as connection:
+            connection.executemany(
+                "insert into stale_notifications (id) values (?) on conflict do nothing", [(id,) for id in ids]
+            )
+
+    def stale(self) -> list[int]:
+        """Return the ids of the notifications of which what was derived is out of date."""
+        return [id for (id,) in self._rows("select id from stale_notifications order by id")]
+
+    def remove_stale(self, ids: Iterable[int]) -> None:
+        """Note that what was derived of some notifications is up to date."""
+        with self._writing() as connection:
+            connection.executemany("delete from stale_notifications where id = ?", [(id,) for id in ids])
+
+    def _rows(self, query: str) -> list[tuple[Any, ...]]:
+        with _connected(self._path) as connection:
+            connection.execute("begin")
+            has_tables = connection.execute("select 1 from sqlite_schema where name = 'stale_notifications'").fetchone()
+            return connection.execute(query).fetchall() if has_tables else []
+
+    @contextmanager
+    def _writing(self) -> Iterator[sqlite3.Connection]:
+        with _connected(self._path) as connection:
+            connection.execute("begin immediate")
+            with connection:
+                for table in _TABLES:
+                    connection.execute(table)
+                yield connection
+
+
+@contextmanager
+def _connected(path: Path) -> Iterator[sqlite3.Connection]:
+    connection = sqlite3.connect(path, timeout=60, isolation_level=None)
+    try:
+        connection.execute("pragma synchronous = full")
+        yield connection
+    finally:
+        connection.close()
