@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import TypeAlias
 
 import msgspec
 import xxhash
@@ -58,7 +58,7 @@ class Definition(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     )
     user: Value = msgspec.field(default_factory=lambda: ["$._context_user_id", "$._context_user"])
     measured_at: str = "generated_at"
-    metadata: dict[str, Value] | Literal["@"] | None = None
+    metadata: dict[str, Value] | str | None = None
     user_metadata: str | None = None
 
     def only(self, meters: Iterable[Meter]) -> "Definition":
@@ -167,8 +167,11 @@ def _faults(definition: Definition) -> Iterable[str]:
 
 def _values(definition: Definition) -> Iterable[str]:
     given: list[Value | None] = [definition.each, definition.project, definition.user, definition.measured_at]
-    if isinstance(definition.metadata, dict):
-        given += definition.metadata.values()
+    match definition.metadata:
+        case dict() as mapped:
+            given += mapped.values()
+        case str() as path if path != "@":
+            given.append(path)
     templates = [text for text in _listed(definition.resource) if PLACEHOLDER.search(text)]
     given.append([text for text in _listed(definition.resource) if text not in templates])
     for meter in definition.meters:

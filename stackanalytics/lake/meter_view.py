@@ -317,6 +317,8 @@ def _metadata(definition: Definition) -> str:
     match definition.metadata:
         case "@":
             told = "element"
+        case str() as path:
+            told = f"coalesce({_json(path)}, json_object())"
         case dict() as mapped:
             pairs = (f"{_literal(name)}, {_first_json(value)}" for name, value in mapped.items())
             told = f"json_object({', '.join(pairs)})"

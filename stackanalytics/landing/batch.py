@@ -97,7 +97,7 @@ def _batches(chunks: Iterable[Chunk], reading: Callable[[], Reading]) -> Iterato
         batch.bytes += sum(map(len, chunk.messages)) + len(chunk.messages)
         if chunk.problem:
             for place, content in enumerate(chunk.messages):
-                batch.letters.append(_letter(chunk, place, content, chunk.problem))
+                batch.letters.append(dead_letter(chunk, place, content, chunk.problem))
         else:
             _read_chunk(chunk, reading(), batch)
         if batch.is_full:
@@ -113,7 +113,7 @@ def _read_chunk(chunk: Chunk, reading: Reading, batch: _Batch) -> None:
         try:
             line = content.decode()
         except UnicodeDecodeError:
-            batch.letters.append(_letter(chunk, place, content, "not text in UTF-8"))
+            batch.letters.append(dead_letter(chunk, place, content, "not text in UTF-8"))
             continue
         for message in elements(line) if line.lstrip()[:1] == "[" else (line,):
             tag = len(given)
@@ -122,16 +122,17 @@ def _read_chunk(chunk: Chunk, reading: Reading, batch: _Batch) -> None:
                 if not reading.add_bare(message, tag) and message and not message.isspace():
                     reading.add(open_message(message), tag)
             except UnreadableError as problem:
-                batch.letters.append(_letter(chunk, place, message.encode(), str(problem)))
+                batch.letters.append(dead_letter(chunk, place, message.encode(), str(problem)))
     if reading:
         notifications, rejected = reading.notifications()
         batch.parts.append(notifications)
         for tag, reason in rejected:
             place, message = given[tag]
-            batch.letters.append(_letter(chunk, place, message.encode(), reason))
+            batch.letters.append(dead_letter(chunk, place, message.encode(), reason))
 
 
-def _letter(chunk: Chunk, place: int, content: bytes, reason: str) -> DeadLetter:
+def dead_letter(chunk: Chunk, place: int, content: bytes, reason: str) -> DeadLetter:
+    """Return the dead letter of a message of a chunk, secrets redacted."""
     return DeadLetter(redact_bytes(content), f"{chunk.origin}:{chunk.first + place}", _brief(redact(reason)))
 
 

@@ -21,16 +21,15 @@ from rich.table import Column, Table
 from stackanalytics import times
 from stackanalytics.analytics.verification import SERVICES
 from stackanalytics.errors import InputError, StackanalyticsError
-from stackanalytics.lake import KEEP_HOURS, derive, open_lake
+from stackanalytics.lake import KEEP_HOURS, open_lake
 from stackanalytics.lake import compact as compact_lake
-from stackanalytics.landing import Summary
 from stackanalytics.landing import land as land_chunks
 from stackanalytics.reports.store import due_runs, store_missing
-from stackanalytics.sources import files
 from stackanalytics.sources.chunk import Chunk
 from stackanalytics.sources.simulator import BILLING_FAULTS, CHOICES, Cloud
 from stackanalytics.sources.simulator import simulate as simulate_cloud
 from stackanalytics.surfaces.export_command import export
+from stackanalytics.surfaces.land_command import land
 from stackanalytics.surfaces.reconcile_command import reconcile
 from stackanalytics.surfaces.report_command import report
 from stackanalytics.surfaces.tenants_command import tenants
@@ -62,40 +61,11 @@ def cli() -> None:
 
 
 cli.add_command(export)
+cli.add_command(land)
 cli.add_command(reconcile)
 cli.add_command(report)
 cli.add_command(tenants)
 cli.add_command(verify_lake)
-
-
-@cli.command()
-@click.argument("paths", nargs=-1, required=True, metavar="PATH…")
-@lake_option
-@click.option("--deployment", default="default", show_default=True, help="Deployment of messages that name none.")
-@click.option("--exchange", help="Exchange of messages that name none; else told by the event type.")
-@click.option("--strict", is_flag=True, help="Exit with 1 where there were dead letters.")
-def land(paths: tuple[str, ...], folder: Path, deployment: str, exchange: str | None, strict: bool) -> None:
-    """Land notifications from files and folders; - is standard input.
-
-    Takes JSON lines and arrays, plain, .gz or .zst, in every form in which services write
-    notifications. Landing the same again adds nothing, so a run that was cut short is simply
-    started again.
-    """
-    found = files.find_files(paths)
-    total = sum(Path(path).stat().st_size for path in found if path != files.STANDARD_INPUT) or None
-    started = times.now()
-    with progress_in_bytes("Landing", None if files.STANDARD_INPUT in found else total) as advance:
-        summary = land_chunks(
-            files.read(found),
-            folder,
-            deployment=deployment,
-            exchange=exchange,
-            on_progress=lambda running: advance(running.bytes),
-        )
-    _show_summary(summary, (times.now() - started).total_seconds())
-    derive(folder)
-    if strict and summary.dead_letters + summary.repeated_dead_letters:
-        sys.exit(1)
 
 
 @cli.command()
@@ -298,15 +268,6 @@ def _serve(folder: Path, address: str, port: int, allow_writes: bool) -> None:
         )
     except OSError as problem:
         raise _no_port(address, port, problem) from problem
-
-
-def _show_summary(summary: Summary, seconds: float) -> None:
-    speed = summary.bytes / 1e6 / seconds if seconds else 0.0
-    words.print(
-        f"landed {summary.notifications:,} notifications ({summary.conflicts:,} of them with an id that came before "
-        f"with other content), {summary.duplicates:,} duplicates, {summary.dead_letters:,} dead letters "
-        f"({summary.repeated_dead_letters:,} more were known), {summary.bytes / 1e6:,.1f} MB at {speed:,.1f} MB/s"
-    )
 
 
 @contextmanager
