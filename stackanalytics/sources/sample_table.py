@@ -10,6 +10,7 @@ import itertools
 import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import BinaryIO, cast
 
 import msgspec
 import polars as pl
@@ -58,12 +59,12 @@ def _read_csv(path: Path) -> Iterator[Chunk]:
         yield Chunk(origin, number, [b""], problem=f"the file cannot be read on: {problem}")
 
 
-def _opened(path: Path) -> io.BufferedIOBase:
+def _opened(path: Path) -> BinaryIO:
     match path.suffix.lower():
         case ".gz":
-            return gzip.open(path)
+            return cast(BinaryIO, gzip.open(path))
         case ".zst":
-            return io.BufferedReader(pa.CompressedInputStream(pa.OSFile(str(path)), "zstd"))  # type: ignore[arg-type]
+            return io.BufferedReader(pa.CompressedInputStream(pa.OSFile(str(path)), "zstd"))
         case _:
             return path.open("rb")
 
