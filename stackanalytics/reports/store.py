@@ -17,6 +17,7 @@ from typing import Any
 from uuid import uuid4
 
 import polars as pl
+import pyarrow.parquet as pq
 
 from stackanalytics.errors import LakeError, NotFoundError
 from stackanalytics.lake import Lake
@@ -24,6 +25,7 @@ from stackanalytics.lake.lock import exclusive, sync
 from stackanalytics.lake.state import StoredReport
 from stackanalytics.reports import REPORTS
 from stackanalytics.reports.report import LENGTHS, Frames, Length, Period, Report
+from stackanalytics.schema import described
 
 FOLDER = "reports"
 
@@ -188,7 +190,7 @@ def write_frames(folder: Path, frames: Frames) -> None:
     try:
         for name, frame in frames.items():
             path = folder / f"{name}.parquet"
-            frame.write_parquet(path, compression="zstd", statistics=True)
+            pq.write_table(described(frame), path, compression="zstd")
             sync(path)
     except BaseException:
         shutil.rmtree(folder)
