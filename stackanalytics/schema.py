@@ -4,6 +4,7 @@ A quantity has the same name, type, unit and meaning wherever it occurs. Instant
 durations in ``_s`` (seconds), flags begin with ``is_``.
 """
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -269,6 +270,23 @@ def arrow_schema(*names: str) -> pa.Schema:
 def polars_schema(*names: str) -> pl.Schema:
     """Return the polars dtypes of the named fields."""
     return pl.DataFrame(pa.Table.from_batches([], arrow_schema(*names))).schema
+
+
+def described(frame: pl.DataFrame) -> pa.Table:
+    """Return a frame as an Arrow table that tells what its columns are.
+
+    Every column of the dictionary carries ``meaning`` and, where it has one, ``unit`` as its
+    metadata; the table carries both of all columns, as JSON under ``columns``, for readers that
+    look at no more than the metadata of a file.
+    """
+    table = frame.to_arrow()
+    known = {name: _description(FIELDS[name]) for name in table.column_names if name in FIELDS}
+    fields = [field.with_metadata(known[field.name]) if field.name in known else field for field in table.schema]
+    return table.cast(pa.schema(fields, {"columns": json.dumps(known, ensure_ascii=False)}))
+
+
+def _description(field: Field) -> dict[str, str]:
+    return {"meaning": field.meaning} if field.unit is None else {"meaning": field.meaning, "unit": field.unit}
 
 
 NOTIFICATION_FIELDS = tuple(FIELDS)[: tuple(FIELDS).index("body") + 1]

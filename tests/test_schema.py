@@ -1,5 +1,7 @@
 """The field dictionary is complete, consistent and what the tables really have."""
 
+import json
+
 import polars as pl
 import pyarrow as pa
 import pytest
@@ -81,3 +83,20 @@ def test_stored_tables_have_the_schema(tmp_path_factory: pytest.TempPathFactory)
             found = lake.sql(f"select * from {table.view}")
             assert dict(found.schema) == schema.polars_schema(*table.fields, table.partition)
             assert found.is_empty()
+
+
+def test_a_frame_tells_what_its_columns_are() -> None:
+    """Columns carry meaning and unit, the table carries those of all; a column that is not known stays as it is."""
+    frame = pl.DataFrame({"used_s": [1.5], "tenant": ["acme"], "own": [[1]]})
+
+    table = schema.described(frame)
+
+    assert pl.DataFrame(table).equals(frame)
+    used_s, tenant = (schema.FIELDS[name].meaning for name in ("used_s", "tenant"))
+    assert table.schema.field("used_s").metadata == {b"meaning": used_s.encode(), b"unit": b"s"}
+    assert table.schema.field("tenant").metadata == {b"meaning": tenant.encode()}
+    assert table.schema.field("own").metadata is None
+    assert json.loads(table.schema.metadata[b"columns"]) == {
+        "used_s": {"meaning": used_s, "unit": "s"},
+        "tenant": {"meaning": tenant},
+    }

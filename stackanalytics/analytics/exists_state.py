@@ -437,7 +437,8 @@ def _ask(
         "confirmations": lake.usage_state.confirmations(service, ids if needs_told else []),
     }
     verdicts = "verdicts" if ids is None else "verdicts_among($ids)"
-    parameters = {"service": service, "due_at": verification_under_way(lake.path, service), **values}
+    due_at = None if lake.is_pinned else verification_under_way(lake.path, service)
+    parameters = {"service": service, "due_at": due_at, **values}
     if ids is not None:
         parameters["ids"] = ids
     return lake.sql(f"with known_verdicts as (from {verdicts}) {query}", parameters, frames=frames)

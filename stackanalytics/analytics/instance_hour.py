@@ -130,7 +130,7 @@ def tenants(lake: Lake) -> pl.DataFrame:
         A row a tenant, in the order of their ids, with ``tenant``, ``account_name`` (String) and
         ``tenant_types`` (List of ``name`` and ``value``, in the order of their names).
 
-    Source: what was put to ``db/tenant/info``, as it is now.
+    Source: what was put to ``db/tenant/info`` or told by ``stackanalytics tenants``.
 
     Examples
     --------

@@ -8,7 +8,7 @@ older than the retention.
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from itertools import groupby
 from pathlib import Path
 
@@ -16,10 +16,12 @@ import duckdb
 import pyarrow as pa
 from deltalake import DeltaTable
 
+from stackanalytics import times
 from stackanalytics.lake import delta, lookup
 from stackanalytics.lake.deriving import derive
 from stackanalytics.lake.lock import exclusive
 from stackanalytics.lake.snapshot import hide_progress
+from stackanalytics.lake.usage_state import UsageState
 from stackanalytics.schema import (
     DEAD_LETTERS,
     NOTIFICATIONS,
@@ -68,7 +70,8 @@ def compact(
     folder
         Folder of the lake.
     keep_hours
-        Files that no version within these hours needs are deleted [h].
+        Files that no version within these hours needs are deleted, and so are former tenants and
+        confirmations [h].
     on_progress
         Called with what is done so far after each day.
 
@@ -86,6 +89,7 @@ def compact(
             if on_progress:
                 on_progress(done)
         done.files_deleted += _delete_old(folder, table, keep_hours)
+    UsageState(folder).forget(before=times.now() - timedelta(hours=keep_hours))
     return done
 
 

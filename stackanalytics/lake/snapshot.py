@@ -3,6 +3,7 @@
 import re
 import warnings
 from collections.abc import Mapping
+from copy import copy
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
@@ -13,7 +14,7 @@ import polars as pl
 import pyarrow as pa
 
 from stackanalytics.errors import DataError, InputError, LakeError
-from stackanalytics.lake import delta, lookup, meter_view, usage_view, view
+from stackanalytics.lake import delta, lookup, meter_view, usage_table, usage_view, view
 from stackanalytics.lake.meter_definition import Definition, applies_to, definitions, digest
 from stackanalytics.lake.meter_state import MeterState
 from stackanalytics.lake.state import State
@@ -38,7 +39,9 @@ class Lake:
     """A lake at one version of each of its tables.
 
     Everything that a ``Lake`` answers comes from that version, whatever is landed or compacted
-    meanwhile; :meth:`refresh` gives a ``Lake`` at the newest. It may be used from several threads.
+    meanwhile; :meth:`refresh` gives a ``Lake`` at the newest. Tenants, confirmations and repairs are
+    read as they are at the moment, unless the lake was opened at a version that names theirs, or is
+    :meth:`pinned`. It may be used from several threads.
     """
 
     def __init__(self, path: Path | str, *, version: Mapping[str, int] | None = None, has_nouns: bool = True) -> None:
@@ -48,17 +51,21 @@ class Lake:
         """
         self.path = Path(path)
         self.state = State(self.path)
-        self.usage_state = UsageState(self.path)
-        self.meter_state = MeterState(self.path)
         wanted, tables = dict(version or {}), delta.tables_in(self.path)
+        self.is_pinned = version is not None
+        as_of = {kind: wanted.pop(kind) for kind in usage_table.KINDS if kind in wanted}
+        self.usage_state = UsageState(self.path, as_of=as_of)
+        self.usage_state.check()
+        self.meter_state = MeterState(self.path)
         # the last come first: what tables were derived from is then never older than they are
         opened = {
             table.name: delta.open_table(self.path, table, wanted.pop(table.name, None)) for table in reversed(tables)
         }
         self._tables = {table.name: opened[table.name] for table in tables}
         if wanted:
-            raise InputError(f"no tables {sorted(wanted)} in a lake; it has {sorted(self._tables)}")
-        self.version = {name: opened.version() for name, opened in self._tables.items()}
+            known = sorted([*self._tables, *usage_table.KINDS])
+            raise InputError(f"no tables {sorted(wanted)} in a lake; it has {known}")
+        self.tables = {name: opened.version() for name, opened in self._tables.items()}
         self._notifications = self.files(NOTIFICATIONS.name)
         self.meters = definitions(self.path)
         self.derivation = self._derivation()
@@ -66,7 +73,7 @@ class Lake:
 
     def __repr__(self) -> str:
         """Name the folder and the versions."""
-        return f"Lake({str(self.path)!r}, version={self.version})"
+        return f"Lake({str(self.path)!r}, version={self.tables})"
 
     def __enter__(self) -> Self:
         """Use the lake in a ``with`` block, which closes it."""
@@ -78,12 +85,35 @@ class Lake:
         """Close the lake."""
         self.close()
 
+    @property
+    def version(self) -> dict[str, int]:
+        """The version of each table, and of tenants, confirmations and repairs: :func:`open_lake` opens it again.
+
+        Of the latter, unless the lake is pinned, it is that of the moment.
+        """
+        return {**self.tables, **self.usage_state.versions()}
+
+    def pinned(self) -> "Lake":
+        """Return this lake with tenants, confirmations and repairs, too, at the version of the moment.
+
+        No verification is under way in it: records without a verdict are pending. It is open as long as
+        this one.
+        """
+        if self.is_pinned:
+            return self
+        found = copy(self)
+        found.usage_state = UsageState(self.path, as_of=self.usage_state.versions())
+        found.is_pinned = True
+        return found
+
     def close(self) -> None:
         """Let go of the query engine; the lake cannot be asked any more."""
         self._engine.close()
 
     def refresh(self) -> "Lake":
-        """Return a lake at the newest version: this one, where nothing was landed since."""
+        """Return a lake at the newest version: this one, where nothing was landed since and it is not pinned."""
+        if self.is_pinned:
+            return Lake(self.path)
         for name, opened in self._tables.items():
             newest = delta.newest_version(self.path, name, opened.version())
             if newest != opened.version():
@@ -203,7 +233,7 @@ class Lake:
             ``bytes`` (Int64) on disk [B], ``first_date`` and ``last_date`` (Date), null where it is empty.
         """
         described = []
-        for name, version in self.version.items():
+        for name, version in self.tables.items():
             files = self.files(name)
             days = [file.day for file in files]
             described.append(
@@ -244,7 +274,8 @@ def open_lake(path: Path | str, *, version: Mapping[str, int] | None = None) -> 
     path
         The folder that notifications were landed in.
     version
-        A former ``lake.version``, to see the lake as it was then; None for the newest.
+        A former ``lake.version``, or the ``tables`` of a stored report, to see the lake as it was then;
+        None for the newest. What it does not name is as it is now.
 
     Raises
     ------

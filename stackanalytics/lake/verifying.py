@@ -77,13 +77,13 @@ def verifying(folder: Path, service: str, *, rules: str, due_at: datetime) -> It
     state = State(folder)
     with exclusive(folder, _lock(service)), Lake(folder) as lake:
         former = state.last_verification(service, is_finished=True)
-        notifications = delta.open_table(folder, NOTIFICATIONS, lake.version[NOTIFICATIONS.name])
+        notifications = delta.open_table(folder, NOTIFICATIONS, lake.tables[NOTIFICATIONS.name])
         run = VerificationRun(
             service=service,
             rules=rules,
             due_at=due_at,
             last_id=delta.last_id(notifications),
-            last_sequence=delta.last_id(delta.open_table(folder, RECONCILIATIONS, lake.version[RECONCILIATIONS.name])),
+            last_sequence=delta.last_id(delta.open_table(folder, RECONCILIATIONS, lake.tables[RECONCILIATIONS.name])),
             version=notifications.version(),
         )
         if former and (former.rules != rules or delta.is_replaced_since(notifications, former.version)):

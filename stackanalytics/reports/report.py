@@ -105,8 +105,8 @@ class Report:
         return known | dict(given)
 
     def run(self, lake: Lake, period: Period, given: Parameters | None = None) -> Frames:
-        """Make the report of a period."""
-        return self.make(lake, start=period.start, end=period.end, **self.parameters(given or {}))
+        """Make the report of a period, of one version of all that it reads."""
+        return self.make(lake.pinned(), start=period.start, end=period.end, **self.parameters(given or {}))
 
     def shown_end(self, period: Period) -> datetime:
         """Return the end of a period as the report names it."""

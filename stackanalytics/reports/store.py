@@ -17,6 +17,7 @@ from typing import Any
 from uuid import uuid4
 
 import polars as pl
+import pyarrow.parquet as pq
 
 from stackanalytics.errors import LakeError, NotFoundError
 from stackanalytics.lake import Lake
@@ -24,6 +25,7 @@ from stackanalytics.lake.lock import exclusive, sync
 from stackanalytics.lake.state import StoredReport
 from stackanalytics.reports import REPORTS
 from stackanalytics.reports.report import LENGTHS, Frames, Length, Period, Report
+from stackanalytics.schema import described
 
 FOLDER = "reports"
 
@@ -61,9 +63,10 @@ def store(lake: Lake, run: Run, *, created_at: datetime) -> tuple[StoredReport, 
         period of the same versions of the tables, and of what else it reads, is not made again.
     """
     with _locked(lake):
+        lake = lake.pinned()
         versions = _versions(lake, run)
         for found in stored_runs(lake, run):
-            if json.loads(found.tables) == versions:
+            if versions_of(found) == versions:
                 return found, False
         return _store(lake, run, created_at), True
 
@@ -93,7 +96,7 @@ def store_missing(
     for place, run in enumerate(runs, 1):
         with _locked(lake):
             if not stored_runs(lake, run):
-                added.append(_store(lake, run, now()))
+                added.append(_store(lake.pinned(), run, now()))
         if on_progress is not None:
             on_progress(place)
     return added
@@ -175,11 +178,32 @@ def parameters_of(entry: StoredReport) -> dict[str, Any]:
     return told
 
 
+def versions_of(entry: StoredReport) -> dict[str, int]:
+    """Return the versions that a stored report was made of, which :func:`stackanalytics.open_lake` opens again."""
+    told: dict[str, int] = json.loads(entry.tables)
+    return told
+
+
+def write_frames(folder: Path, frames: Frames) -> None:
+    """Write the frames of a report, each as a Parquet file, into a new folder; they are on disk when this returns."""
+    folder.mkdir()
+    try:
+        for name, frame in frames.items():
+            path = folder / f"{name}.parquet"
+            pq.write_table(described(frame), path, compression="zstd")
+            sync(path)
+    except BaseException:
+        shutil.rmtree(folder)
+        raise
+    sync(folder)
+    sync(folder.parent)
+
+
 def _store(lake: Lake, run: Run, created_at: datetime) -> StoredReport:
     versions = _versions(lake, run)
     frames = run.report.run(lake, run.period, run.parameters)
     path = Path(FOLDER) / uuid4().hex
-    _write(lake.path / path, frames)
+    write_frames(lake.path / path, frames)
     id = lake.state.add_report(
         run.title,
         version=run.report.version,
@@ -195,22 +219,7 @@ def _store(lake: Lake, run: Run, created_at: datetime) -> StoredReport:
 
 def _versions(lake: Lake, run: Run) -> dict[str, int]:
     """Return the versions of all that a report is made from."""
-    state = lake.usage_state.versions() if run.report.reads else {}
-    return {**lake.version, **{name: state[name] for name in run.report.reads}}
-
-
-def _write(folder: Path, frames: Frames) -> None:
-    folder.mkdir()
-    try:
-        for name, frame in frames.items():
-            path = folder / f"{name}.parquet"
-            frame.write_parquet(path, compression="zstd", statistics=True)
-            sync(path)
-    except BaseException:
-        shutil.rmtree(folder)
-        raise
-    sync(folder)
-    sync(folder.parent)
+    return {name: version for name, version in lake.version.items() if name in lake.tables or name in run.report.reads}
 
 
 def _locked(lake: Lake) -> AbstractContextManager[None]:

@@ -53,7 +53,7 @@ class Answers:
         state_version = await self._follow_state() if route.is_stateful else None
         lake = self._current()
         question = _question(route, request)
-        state = tuple(lake.version.items()), now if route.is_timely else None, state_version
+        state = tuple(lake.tables.items()), now if route.is_timely else None, state_version
         kept = self._shelf.get(question)
         if kept is not None and kept.state == state:
             return kept.answer
@@ -76,7 +76,7 @@ class Answers:
         lake = self._current()
         answer = await self._ask(route, lake, request, now)
         await self._look()
-        if self._current().version != lake.version:
+        if self._current().tables != lake.tables:
             self._shelf.clear()
         return answer
 

@@ -16,9 +16,12 @@ from types import MappingProxyType
 from typing import TypeAlias
 
 import polars as pl
+import pyarrow.feather as feather
+import pyarrow.parquet as pq
 
 from stackanalytics import times
 from stackanalytics.errors import InputError
+from stackanalytics.schema import described
 
 Parameters: TypeAlias = Mapping[str, str]
 Row: TypeAlias = Sequence[object]
@@ -32,9 +35,9 @@ YEARS = range(2, 9999)
 
 FRAME_FORMATS: Mapping[str, Callable[[pl.DataFrame, io.BytesIO], object]] = MappingProxyType(
     {
-        "parquet": lambda frame, out: frame.write_parquet(out),
+        "parquet": lambda frame, out: pq.write_table(described(frame), out, compression="zstd"),
         "csv": lambda frame, out: frame.write_csv(out),
-        "arrow": lambda frame, out: frame.write_ipc(out),
+        "arrow": lambda frame, out: feather.write_feather(described(frame), out, compression="uncompressed"),
         "jsonl": lambda frame, out: frame.write_ndjson(out),
     }
 )

@@ -15,7 +15,7 @@ from stackanalytics.lake import Lake, open_lake
 from stackanalytics.lake.state import StoredReport
 from stackanalytics.reports import REPORTS, find_report
 from stackanalytics.reports.report import LENGTHS, Length, Period
-from stackanalytics.reports.store import Run, due_runs, load, store, store_missing
+from stackanalytics.reports.store import Run, due_runs, load, store, store_missing, stored_report, versions_of
 from stackanalytics.surfaces.encoding import frame_bytes, json_text
 from stackanalytics.surfaces.report_rows import shown_rows
 from stackanalytics.surfaces.terminal import (
@@ -38,6 +38,7 @@ _what = (
     lake_option,
     click.option("--period", "length", type=click.Choice(list(LENGTHS)), default="day", show_default=True),
     click.option("--end", type=Instant(), help="The last whole period before this; now if not given."),
+    click.option("--as-of", type=int, metavar="ID", help="Make it of the data that the stored report ID was made of."),
     click.option("--start", type=Instant(), help="With --store: every period from here to --end that is not stored."),
 )
 _options = (
@@ -70,6 +71,7 @@ def report(
     folder: Path,
     length: Length,
     end: datetime | None,
+    as_of: int | None,
     start: datetime | None,
     region: tuple[str, ...],
     is_stored: bool,
@@ -87,7 +89,7 @@ def report(
     timer, --due stores whatever is due.
     """
     given = {option: value for option, value in options.items() if value is not None}
-    with open_lake(folder) as lake:
+    with _opened(folder, as_of) as lake:
         if is_list:
             _list(lake)
         elif is_due:
@@ -102,6 +104,15 @@ def report(
             for each in _by_region(name, region, given):
                 run = Run(find_report(name), Period.before(end or times.now(), length), each)
                 _make(lake, run, is_stored, form, frame, out)
+
+
+def _opened(folder: Path, as_of: int | None) -> Lake:
+    """Open the lake at its newest version, or at that which a stored report was made of."""
+    lake = open_lake(folder)
+    if as_of is None:
+        return lake
+    with lake:
+        return open_lake(folder, version=versions_of(stored_report(lake, as_of)))
 
 
 def _make(lake: Lake, run: Run, is_stored: bool, form: str, frame: str, out: Path | None) -> None:

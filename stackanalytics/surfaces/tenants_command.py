@@ -20,16 +20,16 @@ def tenants(path: Path | None, folder: Path, cloud: str | None) -> None:
     """Take down tenants, their names and types, for reports: from Parquet, CSV or JSON lines, or from keystone.
 
     A file has the columns tenant and name; every other column is a type, such as account_type. What
-    was known of a tenant is replaced; keystone tells names only, so that types stay.
+    was known of a tenant is replaced. Of keystone's projects attributes of your own, and tags such as
+    account_type=managed, are types; types that keystone does not tell stay.
     """
     if (path is None) == (cloud is None):
         raise InputError("give either a file (.parquet, .csv or .jsonl) or --cloud NAME")
     told = tenants_of_file(path) if path is not None else tenants_of_cloud(str(cloud))
     with open_lake(folder) as lake:
-        known = {tenant.tenant: tenant.types for tenant in lake.usage_state.tenants()}
+        known = {} if path is not None else {tenant.tenant: tenant.types for tenant in lake.usage_state.tenants()}
         found = [
-            Tenant(tenant.tenant, tenant.name, known.get(tenant.tenant, {}) if tenant.types is None else tenant.types)
-            for tenant in told
+            Tenant(tenant.tenant, tenant.name, {**known.get(tenant.tenant, {}), **tenant.types}) for tenant in told
         ]
         lake.usage_state.put_tenants(found, at=times.now())
         total = len(lake.usage_state.tenants())

@@ -105,6 +105,7 @@ def test_while_a_verification_is_under_way(folder: Path) -> None:
                 IDS["late", False]: ("verifying", 0),
                 IDS["late", True]: ("sent_verifying", 201),
             }
+            assert states(lake.pinned()) == before, "a pinned lake answers the same at any time"
         with verifying(folder, "nova", rules="", due_at=times.instant("2026-03-03 23:59:59")):
             assert states(lake) == before
         with verifying(folder, "glance", rules="", due_at=times.instant("2026-03-05")):

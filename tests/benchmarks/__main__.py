@@ -8,7 +8,18 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from tests.benchmarks import compaction, disk, feeding, landing, lookup, reporting, serving, timing, verification
+from tests.benchmarks import (
+    compaction,
+    disk,
+    feeding,
+    landing,
+    lookup,
+    reporting,
+    serving,
+    tenant,
+    timing,
+    verification,
+)
 from tests.benchmarks.figure import Figure, print_table, write_json
 from tests.benchmarks.workload import Workload
 
@@ -22,8 +33,9 @@ BENCHMARKS: Mapping[str, Callable[[Workload], Iterator[Figure]]] = {
     "serving": serving.measure,
     "verification": verification.measure,
     "reporting": reporting.measure,
+    "tenants": tenant.measure,
 }
-WITHOUT_LAKE = frozenset({"landing", "disk", "feeding", "verification", "reporting"})
+WITHOUT_LAKE = frozenset({"landing", "disk", "feeding", "verification", "reporting", "tenants"})
 
 words = Console(stderr=True, highlight=False)
 

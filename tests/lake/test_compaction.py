@@ -10,8 +10,9 @@ import pyarrow.parquet as pq
 import pytest
 from deltalake import DeltaTable
 
-from stackanalytics import Lake, open_lake
+from stackanalytics import Lake, LakeError, open_lake, times
 from stackanalytics.lake import Compacted, compact
+from stackanalytics.lake.usage_state import Tenant, UsageState
 from stackanalytics.testing import lake_of, notification
 
 EVERYTHING = "select * from notifications order by id"
@@ -112,6 +113,21 @@ def test_files_are_kept_until_their_time(folder: Path) -> None:
     assert len(list(folder.glob("notifications/*/*.parquet"))) == 2
     with open_lake(folder) as lake:
         assert lake.sql(EVERYTHING).equals(before)
+
+
+def test_former_tenants_are_kept_until_their_time(folder: Path) -> None:
+    """What was known of tenants can be read as of former versions for as long as files of these are kept."""
+    state = UsageState(folder)
+    state.put_tenants([Tenant("5", "before", {})], at=times.now())
+    with open_lake(folder) as lake:
+        version = lake.version
+    state.put_tenants([Tenant("5", "since", {})], at=times.now())
+    compact(folder, keep_hours=1)
+    with open_lake(folder, version=version) as former:
+        assert [tenant.name for tenant in former.usage_state.tenants()] == ["before"]
+        compact(folder, keep_hours=0)
+        with pytest.raises(LakeError, match="does not know the tenants as of version"):
+            former.usage_state.tenants()
 
 
 def test_landing_goes_on(folder: Path) -> None:

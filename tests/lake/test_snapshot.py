@@ -10,9 +10,10 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from stackanalytics import Lake, open_lake
+from stackanalytics import Lake, open_lake, times
 from stackanalytics.errors import InputError, LakeError
 from stackanalytics.lake import compact, create_lake
+from stackanalytics.lake.usage_state import Tenant
 from stackanalytics.landing import land
 from stackanalytics.schema import LATER_TABLES, TABLES, polars_schema
 from stackanalytics.sources.chunk import Chunk
@@ -76,8 +77,27 @@ def test_former_versions_can_be_opened(lake: Lake) -> None:
         assert former.sql("select count(*) from dead_letters").item() == 1
 
 
+def test_what_others_told_is_of_the_moment_or_of_a_version(lake: Lake) -> None:
+    """A lake reads tenants as they are; pinned, or opened at a version that names them, as they were."""
+    lake.usage_state.put_tenants([Tenant("5", "five", {})], at=times.instant("2026-03-02"))
+    pinned, version = lake.pinned(), lake.version
+
+    lake.usage_state.put_tenants([Tenant("5", "V", {})], at=times.instant("2026-03-03"))
+
+    assert lake.version == version | {"tenants": times.unix_us(times.instant("2026-03-03"))}
+    assert pinned.version == version
+    assert pinned.pinned() is pinned
+    with open_lake(lake.path, version=version) as former, open_lake(lake.path, version=lake.tables) as tables:
+        read = [[tenant.name for tenant in each.usage_state.tenants()] for each in (lake, pinned, former, tables)]
+        assert read == [["V"], ["five"], ["five"], ["V"]]
+        assert former.refresh().version == lake.version
+        assert lake.refresh() is lake
+
+
 def test_versions_that_do_not_exist(lake: Lake) -> None:
     """A version or a table that the lake never had is refused by name."""
+    with pytest.raises(LakeError, match="does not know the repairs as of version 99"):
+        open_lake(lake.path, version={"repairs": 99})
     with pytest.raises(LakeError, match=r"'notifications' .* at version 99"):
         open_lake(lake.path, version={"notifications": 99})
     with pytest.raises(InputError, match=r"no tables .'samplez'"):
@@ -256,7 +276,7 @@ def test_lakes_of_former_versions(tmp_path: Path) -> None:
     for table in LATER_TABLES:
         shutil.rmtree(tmp_path / table.name)
     with open_lake(tmp_path) as former:
-        assert former.version == {"notifications": 0, "dead_letters": 0}
+        assert former.tables == {"notifications": 0, "dead_letters": 0}
         assert former.info()["table"].to_list() == ["notifications", "dead_letters"]
         assert former.sql("select * from verdicts").columns[0] == "sequence"
         compact(tmp_path)
@@ -265,4 +285,4 @@ def test_lakes_of_former_versions(tmp_path: Path) -> None:
         create_lake(tmp_path)
 
         with former.refresh() as newer:
-            assert newer.version == dict.fromkeys((table.name for table in TABLES), 0)
+            assert newer.tables == dict.fromkeys((table.name for table in TABLES), 0)

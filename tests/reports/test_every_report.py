@@ -1,9 +1,12 @@
 """What holds for every report."""
 
+import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import duckdb
+import pandas as pd
 import polars as pl
 import pytest
 
@@ -12,7 +15,7 @@ from stackanalytics.landing import land
 from stackanalytics.reports import REPORTS
 from stackanalytics.reports.report import Period, Report
 from stackanalytics.reports.store import Run, load, store
-from stackanalytics.schema import polars_schema
+from stackanalytics.schema import FIELDS, polars_schema
 from stackanalytics.sources.chunk import Chunk
 from stackanalytics.sources.simulator import Cloud, simulate
 from stackanalytics.surfaces.encoding import json_text
@@ -93,6 +96,27 @@ def test_stored_it_can_be_shown(report: Report, period: Period, folder: Path) ->
     else:
         assert len({len(row) for row in rows if isinstance(row, list)}) == 1
         assert all(isinstance(row, list) for row in rows)
+
+
+@every_report
+def test_stored_parts_open_everywhere(report: Report, folder: Path) -> None:
+    """In polars, pandas, pyarrow and DuckDB the files have the same columns and rows, and say what each column is."""
+    with sa.open_lake(folder) as lake:
+        entry, _ = store(lake, Run(report, DAY, {}), created_at=CREATED_AT)
+        for name, frame in load(lake, entry).items():
+            path = folder / entry.path / f"{name}.parquet"
+            assert pl.read_parquet(path).equals(frame)
+            read = pd.read_parquet(path)
+            assert (list(read.columns), len(read)) == (frame.columns, frame.height)
+            numbers = [column for column, kind in frame.schema.items() if kind.is_numeric() and frame.height]
+            assert all(pd.api.types.is_numeric_dtype(read[column]) for column in numbers)
+            described = duckdb.sql(f"describe from '{path}'").fetchall()
+            assert [column for column, *_ in described] == frame.columns
+            assert duckdb.sql(f"select count(*) from '{path}'").fetchall() == [(frame.height,)]
+            told = duckdb.sql(f"select value from parquet_kv_metadata('{path}') where key = 'columns'::blob")
+            assert {column: about["meaning"] for column, about in json.loads(told.fetchall()[0][0]).items()} == {
+                column: FIELDS[column].meaning for column in frame.columns
+            }
 
 
 @every_report

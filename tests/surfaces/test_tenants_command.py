@@ -3,8 +3,10 @@
 import csv
 from pathlib import Path
 
+import keystone_server
 import pytest
 from click.testing import CliRunner
+from keystone_server import project
 
 import stackanalytics as sa
 from stackanalytics.surfaces.tenants_command import tenants
@@ -48,6 +50,28 @@ def test_many_at_once(folder: Path) -> None:
     rows = [[str(number), f"tenant {number}", "gold", "external"] for number in range(100_000)]
 
     assert "100,000 are known" in take_down(folder, [["tenant", "name", "tier", "billing_type"], *rows])
+
+
+def test_a_cloud_tells_names_and_types(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Names and types come from keystone; types that it does not tell, and tenants that it does not have, stay."""
+    take_down(folder, [["tenant", "name", "tier", "kind"], ["1", "A", "gold", "old"], ["2", "B", "gold", "old"]])
+    monkeypatch.setenv("OS_CLIENT_CONFIG_FILE", str(folder.parent / "clouds.yaml"))
+    projects = [project("1", "Acme", kind="new"), project("3", "Duck", tags=["tier=silver"])]
+
+    with keystone_server.running(folder.parent, projects, page=1):
+        done = CliRunner().invoke(tenants, ["--cloud", "test", "--lake", str(folder)], catch_exceptions=False)
+
+    assert "2 tenants taken down; 3 are known" in done.stderr
+    with sa.open_lake(folder) as lake:
+        known = {
+            row["tenant"]: (row["account_name"], [(told["name"], told["value"]) for told in row["tenant_types"]])
+            for row in sa.tenants(lake).to_dicts()
+        }
+    assert known == {
+        "1": ("Acme", [("kind", "new"), ("tier", "gold")]),
+        "2": ("B", [("kind", "old"), ("tier", "gold")]),
+        "3": ("Duck", [("tier", "silver")]),
+    }
 
 
 @pytest.mark.parametrize("arguments", [[], ["t.csv", "--cloud", "c"]])
