@@ -50,7 +50,7 @@ def derive(folder: Path | str, *, on_progress: Callable[[Derived], None] | None 
     """
     folder, done = Path(folder), Derived()
     with exclusive(folder, LOCK), _opened(folder) as lake:
-        last = delta.last_id(delta.open_table(folder, NOTIFICATIONS, lake.version[NOTIFICATIONS.name]))
+        last = delta.last_id(delta.open_table(folder, NOTIFICATIONS, lake.tables[NOTIFICATIONS.name]))
         derivation = lake.derivation
         while derivation.last_id < last or derivation.stale:
             until = min(derivation.last_id + STEP, last)

@@ -110,12 +110,14 @@ class Derivation:
     """What is stored of what notifications measure.
 
     ``last_id`` is the id of the last notification that was derived, ``stale`` are ids up to it that must be
-    derived again; ``is_complete`` tells that there is nothing after it.
+    derived again; ``is_complete`` tells that there is nothing after it, and ``is_ahead`` that more is stored than the
+    notifications at hand yield, since these are of a former version.
     """
 
     last_id: int
     stale: Collection[int]
     is_complete: bool
+    is_ahead: bool = False
 
     @property
     def pending(self) -> str:
@@ -193,12 +195,13 @@ def _with(definitions: Iterable[Definition], is_meant: Callable[[Meter], bool]) 
 
 
 def _stored(derivation: Derivation) -> str:
+    known = f"{_STORED} where notification_id is null or notification_id <= {derivation.last_id}"
     if not derivation.has_pending:
-        return _STORED
+        return known if derivation.is_ahead else _STORED
     stale = f"notification_id not in ({told_again(derivation)})"
     if derivation.stale:
         stale += f" and notification_id not in ({', '.join(map(str, derivation.stale))})"
-    return f"{_STORED} where notification_id is null or notification_id <= {derivation.last_id} and {stale}"
+    return f"{known} and {stale}"
 
 
 def _replaced(overrides: Mapping[str, Override]) -> str:

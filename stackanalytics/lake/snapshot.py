@@ -182,7 +182,10 @@ class Lake:
         is_valid = stored is not None and delta.mark(stored, meter_view.DEFINITIONS) == digest(self.meters)
         last_id = delta.mark(stored, meter_view.DERIVED) if stored is not None and is_valid else 0
         is_complete = all(file.last_id is not None and file.last_id <= last_id for file in self._notifications)
-        return meter_view.Derivation(last_id, self.meter_state.stale() if last_id else (), is_complete)
+        there = delta.last_id(self._tables[NOTIFICATIONS.name])
+        return meter_view.Derivation(
+            min(last_id, there), self.meter_state.stale() if last_id else (), is_complete, is_ahead=there < last_id
+        )
 
     @cached_property
     def _useful_meters(self) -> list[Definition]:

@@ -25,7 +25,7 @@ from stackanalytics.lake.lock import exclusive, sync
 from stackanalytics.lake.state import StoredReport
 from stackanalytics.reports import REPORTS
 from stackanalytics.reports.report import LENGTHS, Frames, Length, Period, Report
-from stackanalytics.schema import described
+from stackanalytics.schema import SAMPLES, described
 
 FOLDER = "reports"
 
@@ -218,8 +218,9 @@ def _store(lake: Lake, run: Run, created_at: datetime) -> StoredReport:
 
 
 def _versions(lake: Lake, run: Run) -> dict[str, int]:
-    """Return the versions of all that a report is made from."""
-    return {name: version for name, version in lake.version.items() if name in lake.tables or name in run.report.reads}
+    """Return the versions of all that a report is made from: none asks for samples."""
+    read = (lake.tables.keys() - {SAMPLES.name}).union(run.report.reads)
+    return {name: version for name, version in lake.version.items() if name in read}
 
 
 def _locked(lake: Lake) -> AbstractContextManager[None]:
