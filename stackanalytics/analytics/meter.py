@@ -67,26 +67,29 @@ def samples(
     [1.0]
     """
     asked = criteria(query)
+    parameters = {**asked.parameters, "meter": meter, "limit": limit, "offset": offset}
+    chosen = f"($meter::varchar is null or meter = $meter) and {asked.sql}"
+    holding = {"meter": meter or asked.meter}
     # ids are made, where they are not stored, of no more samples than can be on the page
+    [(oldest,)] = lake.sql(
+        f"""
+        select min(measured_at)
+        from (select measured_at from samples where {chosen} order by measured_at desc limit $limit + $offset)
+        """,
+        parameters,
+        holding=holding,
+    ).rows()
     page = lake.sql(
         f"""
-        with newest as (
-            select measured_at
-            from samples
-            where ($meter::varchar is null or meter = $meter) and {asked.sql}
-            order by measured_at desc
-            limit $limit + $offset
-        )
         select sample_id, meter, meter_type, unit, volume, resource, tenant, "user", source, measured_at, recorded_at,
             notification_id, posted_context
         from samples
-        where ($meter::varchar is null or meter = $meter) and {asked.sql}
-            and ($limit::bigint is null or measured_at >= (select min(measured_at) from newest))
+        where {chosen} and measured_at >= $oldest and date >= cast($oldest as date)
         order by {_NEWEST_FIRST}
         limit $limit offset $offset
         """,
-        {**asked.parameters, "meter": meter, "limit": limit, "offset": offset},
-        holding={"meter": meter or asked.meter},
+        {**parameters, "oldest": oldest},
+        holding=holding,
     )
     return _with_metadata(lake, page).select(SAMPLE_COLUMNS).cast(polars_schema(*SAMPLE_COLUMNS))
 
@@ -182,22 +185,26 @@ def resources(lake: Lake, *, query: Query = None, limit: int | None = None, offs
     ['i-1']
     """
     asked = criteria(query, fields=RESOURCE_FIELDS)
-    found = lake.sql(
+    page = lake.sql(
         f"""
-        with asked as (
-            select resource, min(measured_at) as first_at, max(measured_at) as last_at
-            from samples
-            where {asked.sql}
-            group by resource
-            order by resource
-            limit $limit offset $offset
-        )
-        select resource, first_at, last_at, meter, tenant, "user", source, notification_id, posted_context
-        from samples join asked using (resource)
-        where measured_at = last_at
-        qualify meter = max(meter) over (partition by resource)
+        select resource, min(measured_at) as first_at, max(measured_at) as last_at
+        from samples
+        where {asked.sql}
+        group by resource
+        order by resource
+        limit $limit offset $offset
         """,
         {**asked.parameters, "limit": limit, "offset": offset},
+    )
+    found = lake.sql(
+        """
+        select resource, first_at, last_at, meter, tenant, "user", source, notification_id, posted_context
+        from samples join page using (resource)
+        where measured_at = last_at and date between $first_day and $last_day
+        qualify meter = max(meter) over (partition by resource)
+        """,
+        {"first_day": page["last_at"].dt.date().min(), "last_day": page["last_at"].dt.date().max()},
+        frames={"page": page},
     )
     # of several samples at the last instant the greatest counts, since none came last in all orders of landing
     newest = _with_metadata(lake, found, of=("notification_id", "meter", "resource")).sort(

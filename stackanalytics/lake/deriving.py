@@ -8,8 +8,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import polars as pl
-
 from stackanalytics.lake import delta
 from stackanalytics.lake.lock import exclusive
 from stackanalytics.lake.meter_definition import digest
@@ -71,10 +69,10 @@ def _derive(lake: Lake, derivation: Derivation, until: int) -> int:
     samples = lake.sql(
         f"""
         select *, cast(null as bigint) as sequence
-        from ({derived_samples(lake.meters, f"id <= {until} and ({derivation.pending})")})
+        from ({derived_samples(lake.useful_meters, f"id <= {until} and ({derivation.pending})")})
         order by {", ".join(ORDER)}
         """
-    ).with_columns(metadata=pl.lit(None, pl.String))
+    )
     again = lake.sql(told_again(Derivation(derivation.last_id, derivation.stale, is_complete=False)))
     with exclusive(lake.path):
         delta.create(lake.path, SAMPLES)

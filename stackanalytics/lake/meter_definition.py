@@ -122,6 +122,28 @@ def may_be(definition: Definition, name: str) -> Definition | None:
     return definition.only(possible) if possible else None
 
 
+def values_of(definition: Definition) -> Iterable[str]:
+    """Return the columns and the paths that a definition names."""
+    given: list[Value | None] = [definition.each, definition.project, definition.user, definition.measured_at]
+    match definition.metadata:
+        case dict() as mapped:
+            given += mapped.values()
+        case str() as path if path != "@":
+            given.append(path)
+    templates = [text for text in _listed(definition.resource) if PLACEHOLDER.search(text)]
+    given.append([text for text in _listed(definition.resource) if text not in templates])
+    for meter in definition.meters:
+        templates += [meter.name, meter.type, meter.unit]
+        given.append(list(meter.when))
+        match meter.volume:
+            case Calculation(value, _, between):
+                given += [value, list(between or ())]
+            case str() | list():
+                given.append(meter.volume)
+    yield from (value for some in given for value in _listed(some))
+    yield from (value for template in templates for value in PLACEHOLDER.findall(template))
+
+
 def _any_of(patterns: Iterable[str]) -> str:
     return "|".join(re.escape(pattern).replace(r"\*", ".*") for pattern in patterns)
 
@@ -158,32 +180,11 @@ def _faults(definition: Definition) -> Iterable[str]:
     place = definition.user_metadata
     if place is not None and not re.fullmatch(r"\$\.payload(\.\w+)+", place, re.ASCII):
         yield f"{place!r} is no place in the payload, such as $.payload.metadata"
-    for value in _values(definition):
+    for value in values_of(definition):
         if value not in NOTIFICATION_FIELDS and not _PATH.fullmatch(value):
             yield f"{value!r} is neither a column of notifications nor a path such as $.payload.size"
         elif value.startswith("@") and definition.each is None:
             yield f"{value!r} is part of an element, but there is no `each`"
-
-
-def _values(definition: Definition) -> Iterable[str]:
-    given: list[Value | None] = [definition.each, definition.project, definition.user, definition.measured_at]
-    match definition.metadata:
-        case dict() as mapped:
-            given += mapped.values()
-        case str() as path if path != "@":
-            given.append(path)
-    templates = [text for text in _listed(definition.resource) if PLACEHOLDER.search(text)]
-    given.append([text for text in _listed(definition.resource) if text not in templates])
-    for meter in definition.meters:
-        templates += [meter.name, meter.type, meter.unit]
-        given.append(list(meter.when))
-        match meter.volume:
-            case Calculation(value, _, between):
-                given += [value, list(between or ())]
-            case str() | list():
-                given.append(meter.volume)
-    yield from (value for some in given for value in _listed(some))
-    yield from (value for template in templates for value in PLACEHOLDER.findall(template))
 
 
 def _listed(value: Value | None) -> list[str]:

@@ -21,7 +21,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
-from stackanalytics.lake.meter_definition import PLACEHOLDER, Calculation, Definition, Meter, Value, may_be
+from stackanalytics.lake.meter_definition import PLACEHOLDER, Calculation, Definition, Meter, Value, may_be, values_of
 from stackanalytics.lake.meter_state import Override
 
 DERIVED, DEFINITIONS = "stackanalytics.derived", "stackanalytics.definitions"
@@ -170,8 +170,9 @@ def samples_view(
 
 def derived_samples(definitions: Iterable[Definition], criterion: str) -> str:
     """Return the query for the samples that meters measure of the notifications that meet a criterion."""
-    union = "\nunion all by name\n".join(f"({part})" for part in _derived(measuring(definitions), criterion))
-    return f"select {_COLUMNS} from ({union})"
+    parts = _derived(measuring(definitions), criterion) or [f"{_STORED} where false"]
+    union = "\nunion all by name\n".join(f"({part})" for part in parts)
+    return f"select {_COLUMNS.replace('metadata', 'null::varchar as metadata')} from ({union})"
 
 
 def told_again(derivation: Derivation) -> str:
@@ -246,14 +247,30 @@ def _select(definition: Definition, criterion: str) -> str:
 
 def _measured(definition: Definition, criterion: str) -> str:
     """Return the notifications that meet a criterion, and what each of their elements is."""
-    told = f"from {_source(definition.event_types)} where {_matches(definition.event_types)} and ({criterion})"
+    told = _with_paths(
+        f"from {_source(definition.event_types)} where {_matches(definition.event_types)} and ({criterion})",
+        {_listed_path(value) for value in (*values_of(definition), definition.user_metadata or "") if value[:1] == "$"},
+    )
     if definition.each is None:
-        return f"select *, null::json as element, 1 as place {told}"
+        return f"select *, null::json as element, 1 as place from ({told})"
     elements = f"coalesce({', '.join(map(_elements, _listed(definition.each)))})"
     return f"""
     select * exclude (elements), unnest(elements) as element, generate_subscripts(elements, 1) as place
-    from (select *, {elements} as elements {told})
+    from (select *, {elements} as elements from ({told}))
     """
+
+
+def _with_paths(told: str, paths: Collection[str]) -> str:
+    """Return notifications with what stands at paths of their bodies, read in one go, as columns of these names."""
+    if not paths:
+        return told
+    listed = ", ".join(map(_literal, sorted(paths)))
+    columns = ", ".join(f"said[{place}] as {_quoted(path)}" for place, path in enumerate(sorted(paths), 1))
+    return f"select * exclude (said), {columns} from (select *, try(json_extract(body, [{listed}])) as said {told})"
+
+
+def _listed_path(path: str) -> str:
+    return path.removesuffix("[*]")
 
 
 def _by_number(expressions: Iterable[str]) -> str:
@@ -282,7 +299,7 @@ def _operations(patterns: list[str]) -> str:
 
 def _elements(path: str) -> str:
     if path.endswith("[*]"):
-        return f"nullif(try(json_extract(body, {_literal(path)})), [])"
+        return f"nullif(json_extract({_quoted(_listed_path(path))}, '$[*]'), [])"
     return f"case when {_json(path)} is not null then [{_json(path)}] end"
 
 
@@ -365,7 +382,7 @@ def _one(value: str) -> str:
 
 def _json(value: str) -> str:
     if value[0] == "$":
-        return f"try(json_extract(body, {_literal(value)}))"
+        return _quoted(value)
     if value[0] == "@":
         return f"json_extract(element, {_literal('$' + value[1:])})"
     return f'to_json("{value}")'
@@ -373,6 +390,10 @@ def _json(value: str) -> str:
 
 def _listed(value: Value) -> list[str]:
     return value if isinstance(value, list) else [value]
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
 
 
 def _literal(text: str) -> str:

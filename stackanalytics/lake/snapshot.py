@@ -188,7 +188,7 @@ class Lake:
         )
 
     @cached_property
-    def _useful_meters(self) -> list[Definition]:
+    def useful_meters(self) -> list[Definition]:
         """The definitions of meters that notifications in the lake can be samples of: planning takes time for each."""
         with self._engine.cursor() as cursor:
             found = cursor.execute(meter_view.EVENT_TYPES).fetchall()
@@ -199,7 +199,7 @@ class Lake:
         """Have one cursor know the samples, if it is asked for them: the view is so large that making it takes time."""
         if _SAMPLES.search(query):
             samples = meter_view.samples_view(
-                self._useful_meters,
+                self.useful_meters,
                 self.derivation,
                 overrides=self.meter_state.overrides(),
                 hidden=self.meter_state.hidden(),
