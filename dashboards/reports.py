@@ -13,6 +13,7 @@ import panel as pn
 import panel_material_ui as pmui
 import param
 import polars as pl
+from bokeh.models import NumeralTickFormatter
 
 from dashboards import theme, wording
 from dashboards.table import Column, Form, frame_table, places, select_rows
@@ -193,7 +194,7 @@ def _said(name: str, value: object) -> str:
     if isinstance(value, float):
         if name.startswith("share") or name.endswith("_share"):
             return f"{value:.1%}"
-        return wording.duration(value) if name.endswith("_s") else f"{value:,.4g}"
+        return wording.duration(value) if name.endswith("_s") else wording.amount(value)
     return wording.count(value) if isinstance(value, int) else wording.NOTHING if value is None else str(value)
 
 
@@ -264,6 +265,7 @@ def _used(bars: Sequence[Bar]) -> pmui.Column:
         line_color=None,
         xlabel="",
         ylabel="Unit hours",
+        yformatter=NumeralTickFormatter(format="0,0"),
         xrotation=45 if len({bar[0] for bar in bars}) > FEW else 0,
         legend_position="right",
         toolbar=None,
