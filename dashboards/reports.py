@@ -8,7 +8,6 @@ from typing import Any, TypeAlias
 
 import holoviews as hv
 import holoviews.plotting.bokeh  # what plots are drawn with
-import msgspec
 import panel as pn
 import panel_material_ui as pmui
 import param
@@ -18,12 +17,14 @@ from bokeh.models import NumeralTickFormatter
 from dashboards import theme, wording
 from dashboards.table import Column, Form, frame_table, places, select_rows
 from dashboards.view import View
+from stackanalytics import times
 from stackanalytics.errors import NotFoundError
 from stackanalytics.lake import Lake
 from stackanalytics.lake.state import StoredReport
+from stackanalytics.lake.usage_table import KINDS
 from stackanalytics.reports.instance_hour_total import INSTANCE_HOURS
 from stackanalytics.reports.report import Frames
-from stackanalytics.reports.store import load, parameters_of
+from stackanalytics.reports.store import load, parameters_of, versions_of
 from stackanalytics.schema import polars_schema
 
 ROW_HEIGHT, LEAST_HEIGHT = 30, 150
@@ -186,8 +187,13 @@ def _about(answer: Answer) -> list[tuple[str, str]]:
 
 
 def _versions(entry: StoredReport) -> str:
-    versions = msgspec.json.decode(entry.tables, type=dict[str, int])
-    return ", ".join(f"{name} at version {version}" for name, version in versions.items() if version)
+    return ", ".join(
+        f"{name} as of {wording.moment(times.from_unix_us(version))}"
+        if name in KINDS
+        else f"{name} at version {version}"
+        for name, version in versions_of(entry).items()
+        if version
+    )
 
 
 def _said(name: str, value: object) -> str:
