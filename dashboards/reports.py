@@ -8,21 +8,23 @@ from typing import Any, TypeAlias
 
 import holoviews as hv
 import holoviews.plotting.bokeh  # what plots are drawn with
-import msgspec
 import panel as pn
 import panel_material_ui as pmui
 import param
 import polars as pl
+from bokeh.models import NumeralTickFormatter
 
 from dashboards import theme, wording
 from dashboards.table import Column, Form, frame_table, places, select_rows
 from dashboards.view import View
+from stackanalytics import times
 from stackanalytics.errors import NotFoundError
 from stackanalytics.lake import Lake
 from stackanalytics.lake.state import StoredReport
+from stackanalytics.lake.usage_table import KINDS
 from stackanalytics.reports.instance_hour_total import INSTANCE_HOURS
 from stackanalytics.reports.report import Frames
-from stackanalytics.reports.store import load, parameters_of
+from stackanalytics.reports.store import load, parameters_of, versions_of
 from stackanalytics.schema import polars_schema
 
 ROW_HEIGHT, LEAST_HEIGHT = 30, 150
@@ -185,15 +187,20 @@ def _about(answer: Answer) -> list[tuple[str, str]]:
 
 
 def _versions(entry: StoredReport) -> str:
-    versions = msgspec.json.decode(entry.tables, type=dict[str, int])
-    return ", ".join(f"{name} at version {version}" for name, version in versions.items() if version)
+    return ", ".join(
+        f"{name} as of {wording.moment(times.from_unix_us(version))}"
+        if name in KINDS
+        else f"{name} at version {version}"
+        for name, version in versions_of(entry).items()
+        if version
+    )
 
 
 def _said(name: str, value: object) -> str:
     if isinstance(value, float):
         if name.startswith("share") or name.endswith("_share"):
             return f"{value:.1%}"
-        return wording.duration(value) if name.endswith("_s") else f"{value:,.4g}"
+        return wording.duration(value) if name.endswith("_s") else wording.amount(value)
     return wording.count(value) if isinstance(value, int) else wording.NOTHING if value is None else str(value)
 
 
@@ -264,6 +271,7 @@ def _used(bars: Sequence[Bar]) -> pmui.Column:
         line_color=None,
         xlabel="",
         ylabel="Unit hours",
+        yformatter=NumeralTickFormatter(format="0,0"),
         xrotation=45 if len({bar[0] for bar in bars}) > FEW else 0,
         legend_position="right",
         toolbar=None,

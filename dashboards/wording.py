@@ -52,6 +52,11 @@ def count(number: int | None) -> str:
     return NOTHING if number is None else f"{number:,}"
 
 
+def amount(number: float) -> str:
+    """Write an amount with four digits, and all of those before the point: ``0.1235``, ``12.35``, ``154,124``."""
+    return f"{number:,.0f}" if abs(number) >= 1000 else f"{number:.4g}"
+
+
 def pretty(body: str) -> str:
     """Write JSON indented, every number and text as it was sent."""
     try:

@@ -19,7 +19,8 @@ UNIT_MB = 256
 CLOCK_SKEW = timedelta(days=1)
 
 # Records of a launch may overlap: one is sent before each change of what is billed, one after the period.
-# Each adds what lies behind the furthest end of those that began before it.
+# Each adds what lies behind the furthest end of those that began before it. Most launches have one record,
+# which tells all there is.
 _INSTANCE_HOURS = """
 with recorded as (
     select instance, launched_at, date_trunc('second', launched_at) as launched_in, tenant, instance_flavor_id,
@@ -30,17 +31,22 @@ with recorded as (
         and audit_period_beginning < $end and audit_period_ending > $start
         and ($tenant::varchar is null or tenant = $tenant)
 ),
+counted as materialized (
+    select *, count(*) over (partition by instance, launched_in) as records
+    from recorded
+    where started_us < ended_us
+),
 spans as (
     select *, max(ended_us) over (
             partition by instance, launched_in
             order by started_us, ended_us
             rows between unbounded preceding and 1 preceding
         ) as covered_us
-    from recorded
-    where started_us < ended_us
+    from counted
+    where records > 1
 ),
-used as (
-    select instance, min(launched_at) as launched_at, count(*) as records,
+several as (
+    select instance, min(launched_at) as launched_at, any_value(records) as records,
         sum(greatest(ended_us - greatest(started_us, coalesce(covered_us, started_us)), 0)) as used_us,
         max({
             ended_us: ended_us, tenant: tenant, instance_flavor_id: instance_flavor_id, instance_type: instance_type,
@@ -48,14 +54,24 @@ used as (
         }) as last
     from spans
     group by instance, launched_in
+),
+used as (
+    select instance, launched_at, records, ended_us - started_us as used_us, tenant, instance_flavor_id,
+        instance_type, memory_mb
+    from counted
+    where records = 1
+    union all
+    select instance, launched_at, records, used_us, last.tenant, last.instance_flavor_id, last.instance_type,
+        last.memory_mb
+    from several
 )
-select instance, launched_at, last.tenant, last.instance_flavor_id, last.instance_type, last.memory_mb,
+select instance, launched_at, tenant, instance_flavor_id, instance_type, memory_mb,
     case
-        when last.instance_flavor_id is null then 'unknown'
-        when contains(last.instance_flavor_id, '-') then split_part(last.instance_flavor_id, '-', 1)
+        when instance_flavor_id is null then 'unknown'
+        when contains(instance_flavor_id, '-') then split_part(instance_flavor_id, '-', 1)
         else 'standard'
     end as flavor_class,
-    last.memory_mb / $unit_mb as flavor_units, records, used_us / 1e6 as used_s,
+    memory_mb / $unit_mb as flavor_units, records, used_us / 1e6 as used_s,
     (used_us + 3_599_999_999) // 3_600_000_000 as hours, hours * flavor_units as unit_hours
 from used
 order by instance, launched_at

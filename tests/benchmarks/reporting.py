@@ -33,7 +33,7 @@ DAY = Period(datetime(2026, 3, 2, tzinfo=UTC), datetime(2026, 3, 3, tzinfo=UTC))
 PER_INSTANCE = 160  # notifications of a day for each standing instance: one in seven is an audit
 WHOLE = 1_000_000  # rows for which there are bounds in seconds
 ALL_REPORTS_S, INSTANCE_HOURS_S = 60, 5
-RATIO = 2.5  # by hand nothing but hours is told: neither tenants nor flavors, and nothing of versioned notifications
+RATIO = 2  # by hand nothing but hours is told: neither tenants nor flavors, and nothing of versioned notifications
 CHUNK = 5_000
 ROUNDS = 3
 SERVICES: tuple[Service, ...] = ("nova", "glance")
@@ -128,8 +128,8 @@ def _instance_hours(lake: Path, records: int) -> Iterator[Figure]:
 
         found = ours()
         assert_frame_equal(found.select("instance", "hours", "unit_hours"), by_hand(), check_dtypes=False)
-        rounds = [(_seconds(ours), _seconds(by_hand)) for _ in range(ROUNDS)]
-    our, their = (median(side) for side in zip(*rounds, strict=True))
+        rounds = [(_seconds(ours), _cpu_s(ours), _cpu_s(by_hand)) for _ in range(ROUNDS)]
+    our, our_cpu, their_cpu = (median(side) for side in zip(*rounds, strict=True))
     yield Figure(
         what="instance hours",
         value=our,
@@ -138,10 +138,10 @@ def _instance_hours(lake: Path, records: int) -> Iterator[Figure]:
         **({"below": INSTANCE_HOURS_S} if records == WHOLE else {}),
     )
     yield Figure(
-        what="instance hours: time / that of DuckDB's SQL by hand",
-        value=our / their,
+        what="instance hours: processor time / that of DuckDB's SQL by hand",
+        value=our_cpu / their_cpu,
         below=RATIO,
-        note=f"{our * 1000:,.0f} ms beside {their * 1000:,.0f} ms; equal answers",
+        note=f"{our_cpu * 1000:,.0f} ms beside {their_cpu * 1000:,.0f} ms; equal answers",
     )
 
 
@@ -174,3 +174,9 @@ def _seconds(work: Callable[[], object]) -> float:
     started = time.perf_counter()
     work()
     return time.perf_counter() - started
+
+
+def _cpu_s(work: Callable[[], object]) -> float:
+    started = time.process_time()
+    work()
+    return time.process_time() - started

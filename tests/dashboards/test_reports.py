@@ -7,6 +7,7 @@ import pytest
 
 from dashboards.reports import Reports, _about, _columns, _failures, _files, _picture
 from stackanalytics import Lake
+from stackanalytics.lake.usage_state import Tenant
 from stackanalytics.reports import find_report
 from stackanalytics.reports.report import Period
 from stackanalytics.reports.store import Run, store
@@ -69,6 +70,16 @@ def test_a_chosen_report_is_shown(lake: Lake) -> None:
     assert _failures(answer.frames["rows"]) == [("create · ? · ?", "4xx", 1)]
     assert {("Made from", "notifications at version 1"), ("% failed", "100.0%")} <= set(_about(answer))
     assert ("reports/1/rows.csv", "rows.csv") in _files(answer)
+
+
+def test_what_a_report_was_made_from_is_told(lake: Lake) -> None:
+    """Tables are told by their versions, tenants by the time of their last change; what is empty is not told."""
+    lake.usage_state.put_tenants([Tenant("acme", "Acme", {})], at=NOW)
+    store(lake, Run(find_report("instance-hours"), Period.before(NOW, "day"), {}), created_at=NOW)
+
+    told = dict(_about(opened(lake, report=3).answer))["Made from"]
+
+    assert told == "notifications at version 1, tenants as of 2026-03-03 00:00:00.000"
 
 
 def test_columns_take_the_form_of_their_values(lake: Lake) -> None:

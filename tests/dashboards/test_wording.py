@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboards.wording import count, duration, duration_ticks, moment, size
+from dashboards.wording import amount, count, duration, duration_ticks, moment, size
 
 
 @pytest.mark.parametrize(
@@ -58,6 +58,22 @@ def test_size_is_said_in_the_unit_that_suits_it(number: int, said: str) -> None:
 def test_counts_have_thousands_separators() -> None:
     """A count is written with commas, and one that is not known as a dash."""
     assert (count(1_234_567), count(7), count(None)) == ("1,234,567", "7", "–")
+
+
+@pytest.mark.parametrize(
+    ("number", "said"),
+    [
+        (0.0, "0"),
+        (0.123456, "0.1235"),
+        (12.345, "12.35"),
+        (1000.4, "1,000"),
+        (154124.0, "154,124"),
+        (-1234.5, "-1,234"),
+    ],
+)
+def test_amounts_have_four_digits_or_more(number: float, said: str) -> None:
+    """An amount never has an exponent for being large, and no digits that nobody reads."""
+    assert amount(number) == said
 
 
 def test_moments_are_in_utc_to_the_millisecond() -> None:

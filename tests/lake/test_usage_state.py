@@ -144,12 +144,12 @@ def test_any_text_comes_back(
 
 
 def test_a_hundred_thousand_tenants_take_seconds(state: UsageState) -> None:
-    """A hundred thousand tenants are taken down in one go within ten seconds, new and again."""
+    """A hundred thousand tenants are taken down in one go within ten seconds of processor time, new and again."""
     for name in ("first", "second"):
         tenants = [Tenant(str(number), name, {"type": str(number)}) for number in range(100_000)]
-        start = time.perf_counter()
+        start = time.process_time()
         state.put_tenants(tenants, at=AT)
-        assert time.perf_counter() - start < 10
+        assert time.process_time() - start < 10
 
     found = state.tenants()
     assert len(found) == 100_000
