@@ -22,10 +22,19 @@ import pyarrow.parquet as pq
 from stackanalytics import times
 from stackanalytics.errors import InputError
 from stackanalytics.schema import described
+from stackanalytics.surfaces.description import TEXT, Schema, row_schema
 
 Parameters: TypeAlias = Mapping[str, str]
 Row: TypeAlias = Sequence[object]
 Table: TypeAlias = list[Row]
+
+ERROR_TABLE: Schema = MappingProxyType(
+    {
+        **row_schema({"const": ["Error", "Message"]}, row_schema(TEXT, TEXT)),
+        "title": "Error table",
+        "description": "an error as stacky reads it: what is wrong in the words of HTTP, and a message",
+    }
+)
 
 DEFAULT_LIMIT = 50
 HIGHEST_LIMIT = 1000
@@ -44,8 +53,8 @@ FRAME_FORMATS: Mapping[str, Callable[[pl.DataFrame, io.BytesIO], object]] = Mapp
 
 _HIGHEST_NUMBER = 2**53
 _WHOLE = re.compile(r"([+-]?)0*(\d+)", re.ASCII)
-_DECIMAL = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,3})?", re.ASCII)
-_UUID = re.compile(r"[0-9a-f]{32}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+DECIMAL = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,3})?", re.ASCII)
+UUID = re.compile(r"[0-9a-f]{32}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 def json_text(value: object) -> bytes:
@@ -228,7 +237,7 @@ def after(parameters: Parameters, name: str) -> datetime | None:
 
 def is_unixtime(value: str) -> bool:
     """Tell whether a text is a number of seconds, rather than a date."""
-    return _DECIMAL.fullmatch(value.strip()) is not None
+    return DECIMAL.fullmatch(value.strip()) is not None
 
 
 def from_unixtime(name: str, value: str) -> datetime:
@@ -260,13 +269,13 @@ def _instant(name: str, unix_us: int) -> datetime:
 
 def uuid_like(value: str) -> str:
     """Return *value* if it is a uuid in lower case, with its dashes or without any."""
-    if not _UUID.fullmatch(value):
+    if not UUID.fullmatch(value):
         raise InputError(f"{value} is not uuid-like")
     return value
 
 
 def request_id_like(value: str) -> str:
     """Return *value* if it is a uuid as in :func:`uuid_like`, which ``req-`` may lead."""
-    if not _UUID.fullmatch(value.removeprefix("req-")):
+    if not UUID.fullmatch(value.removeprefix("req-")):
         raise InputError(f"{value} is not request-id-like")
     return value

@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from http import HTTPStatus
 from typing import Any, TypeAlias
 from urllib.parse import parse_qsl
@@ -10,10 +9,10 @@ from urllib.parse import parse_qsl
 from tornado.web import RequestHandler
 
 from stackanalytics.errors import InputError, NotFoundError, StackanalyticsError
-from stackanalytics.lake import Lake
 from stackanalytics.surfaces.answers import Answers
 from stackanalytics.surfaces.encoding import error_table, json_text
 from stackanalytics.surfaces.front import front_page
+from stackanalytics.surfaces.own import own_surface
 from stackanalytics.surfaces.route import Request, Route, Surface, Wording
 
 _log = logging.getLogger(__name__)
@@ -30,7 +29,7 @@ def json_rules(
     pages: Mapping[str, str] | None = None,
     allow_writes: bool = False,
 ) -> list[Rule]:
-    """Return Tornado's rules for the routes of the surfaces, for ``/healthz``, ``/routes`` and ``/``.
+    """Return Tornado's rules for the routes of the surfaces and of the server itself, for ``/routes`` and ``/``.
 
     Parameters
     ----------
@@ -43,12 +42,13 @@ def json_rules(
     allow_writes
         Whether requests may change the lake.
     """
+    served = (*surfaces, own_surface(surfaces))
     rules = [
         _rule(answers, routes, surface.wording, allow_writes)
-        for surface in (*surfaces, _SERVER)
+        for surface in served
         for routes in _by_pattern(surface.routes)
     ]
-    content = front_page(pages or {}, (*surfaces, _SERVER))
+    content = front_page(pages or {}, served)
     rules.append(("/(?:routes/?)?", FrontHandler, {"content": content}))
     return rules
 
@@ -182,17 +182,6 @@ def _status(problem: StackanalyticsError) -> HTTPStatus:
         case _:
             _log.error("%s", problem)
             return HTTPStatus.INTERNAL_SERVER_ERROR
-
-
-def _health(lake: Lake, request: Request, now: datetime) -> object:
-    return {"status": "ok", "version": lake.version}
-
-
-_SERVER = Surface(
-    prefix="/healthz",
-    routes=(Route("/healthz", _health, "Whether the server is alive, and the version of the lake."),),
-    wording=error_table,
-)
 
 
 def _log_nothing(handler: RequestHandler) -> None:
