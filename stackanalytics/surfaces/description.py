@@ -13,6 +13,7 @@ Schema: TypeAlias = Mapping[str, object]
 Columns: TypeAlias = Mapping[str, Schema]
 
 TEXT: Schema = MappingProxyType({"type": "string"})
+SOME_TEXT: Schema = MappingProxyType({"type": "string", "minLength": 1})
 WHEN = r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d{6})?$"
 
 _TYPES: Mapping[pa.DataType, Schema] = MappingProxyType(

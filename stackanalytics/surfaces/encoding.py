@@ -51,7 +51,7 @@ FRAME_FORMATS: Mapping[str, Callable[[pl.DataFrame, io.BytesIO], object]] = Mapp
     }
 )
 
-_HIGHEST_NUMBER = 2**53
+HIGHEST_NUMBER = 2**53
 _WHOLE = re.compile(r"([+-]?)0*(\d+)", re.ASCII)
 DECIMAL = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,3})?", re.ASCII)
 UUID = re.compile(r"[0-9a-f]{32}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -181,10 +181,10 @@ def required(parameters: Parameters, name: str) -> str:
 def number(value: str) -> int | None:
     """Read the number of a record, None where it is none that a lake can hold."""
     found = _WHOLE.fullmatch(value)
-    if found is None or found[1] or len(found[2]) > len(str(_HIGHEST_NUMBER)):
+    if found is None or found[1] or len(found[2]) > len(str(HIGHEST_NUMBER)):
         return None
     read = int(found[2])
-    return read if read <= _HIGHEST_NUMBER else None
+    return read if read <= HIGHEST_NUMBER else None
 
 
 def count(parameters: Parameters, name: str) -> int | None:
@@ -195,7 +195,7 @@ def count(parameters: Parameters, name: str) -> int | None:
     found = _WHOLE.fullmatch(value.strip())
     if found is None or (found[1] == "-" and found[2] != "0"):
         raise InputError(f"{name}={value} is not a count: give a whole number that is not negative")
-    return int(found[2]) if len(found[2]) < len(str(_HIGHEST_NUMBER)) else _HIGHEST_NUMBER
+    return int(found[2]) if len(found[2]) < len(str(HIGHEST_NUMBER)) else HIGHEST_NUMBER
 
 
 def page(

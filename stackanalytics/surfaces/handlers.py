@@ -66,6 +66,7 @@ class JsonHandler(RequestHandler):
     """Writes JSON, and errors as ``wording`` forms them."""
 
     wording: Wording = staticmethod(error_table)
+    methods: Sequence[str] = ("GET", "HEAD")
 
     def set_default_headers(self) -> None:
         """Say what comes, and that it is to be asked for again."""
@@ -77,7 +78,16 @@ class JsonHandler(RequestHandler):
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         """Write what Tornado found wrong, or what nobody thought of."""
         status = HTTPStatus(status_code)
-        self.refuse(status, status.description or status.phrase)
+        if status == HTTPStatus.METHOD_NOT_ALLOWED:
+            self.refuse_method()
+        else:
+            self.refuse(status, status.description or status.phrase)
+
+    def refuse_method(self) -> None:
+        """Finish with an error that tells which methods the path has."""
+        possible = ", ".join(self.methods)
+        self.set_header("Allow", possible)
+        self.refuse(HTTPStatus.METHOD_NOT_ALLOWED, f"{self.request.method} is not possible here, but {possible}")
 
     def refuse(self, status: HTTPStatus, message: str) -> None:
         """Finish with an error."""
@@ -92,6 +102,7 @@ class RouteHandler(JsonHandler):
         """Take the routes of the path by method."""
         self._answers = answers
         self._routes = routes
+        self.methods = sorted({*routes, *(("HEAD",) if "GET" in routes else ())})
         self.wording = wording
         self._allow_writes = allow_writes
 
@@ -99,9 +110,7 @@ class RouteHandler(JsonHandler):
         method = str(self.request.method)
         route = self._routes.get("GET" if method == "HEAD" else method)
         if route is None:
-            possible = ", ".join(sorted({*self._routes, *(("HEAD",) if "GET" in self._routes else ())}))
-            self.set_header("Allow", possible)
-            self.refuse(HTTPStatus.METHOD_NOT_ALLOWED, f"{method} is not possible here, but {possible}")
+            self.refuse_method()
         elif route.method != "GET" and not self._allow_writes:
             self.refuse(HTTPStatus.FORBIDDEN, "this server only reads: start it with --allow-writes to have it write")
         else:
@@ -133,6 +142,10 @@ class UnknownHandler(JsonHandler):
 
     def prepare(self) -> None:
         """Refuse before the method matters."""
+        self.refuse_method()
+
+    def refuse_method(self) -> None:
+        """Refuse whatever the method: there is nothing."""
         self.refuse(HTTPStatus.NOT_FOUND, f"there is nothing at {self.request.path}; /routes lists what there is")
 
 

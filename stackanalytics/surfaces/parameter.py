@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 from stackanalytics.surfaces.description import Parameter, Schema
-from stackanalytics.surfaces.encoding import DEFAULT_LIMIT, HIGHEST_LIMIT, UUID, YEARS
+from stackanalytics.surfaces.encoding import DEFAULT_LIMIT, HIGHEST_LIMIT, HIGHEST_NUMBER, UUID, YEARS
 
 COUNT: Schema = {"type": "integer", "minimum": 0}
 UUID_LIKE: Schema = {"type": "string", "pattern": f"^({UUID.pattern})$"}
@@ -11,9 +11,9 @@ REQUEST_ID_LIKE: Schema = {"type": "string", "pattern": f"^(req-)?({UUID.pattern
 UNIX_TIME: Schema = {
     "type": "number",
     "minimum": datetime(YEARS[0], 1, 1, tzinfo=UTC).timestamp(),
-    "maximum": datetime(YEARS[-1], 12, 31, tzinfo=UTC).timestamp(),
+    "maximum": datetime(YEARS.stop, 1, 1, tzinfo=UTC).timestamp() - 1,
 }
-ID: Schema = {"type": "integer", "minimum": 1, "maximum": 2**53}
+NUMBER: Schema = {"type": "integer", "minimum": 0, "maximum": HIGHEST_NUMBER}
 
 LIMIT = Parameter(
     "limit",
@@ -35,4 +35,4 @@ def unix_times(earliest: str, latest: str, what: str) -> tuple[Parameter, Parame
 
 def id_part(name: str, what: str, example: object = 1) -> Parameter:
     """Return the part of a path that is the id of something."""
-    return Parameter(name, f"Id of {what}.", ID, example, place="path")
+    return Parameter(name, f"Id of {what}.", NUMBER, example, place="path")
