@@ -1,6 +1,6 @@
 """How a route is described: parameters, bodies and answers, in the terms of OpenAPI and JSON Schema."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Literal, TypeAlias
@@ -67,8 +67,14 @@ def field_schema(name: str, *, is_null: bool = True) -> Schema:
     """Return the form of a field of the dictionary; ``is_null`` tells whether it may be unknown."""
     known = FIELDS[name]
     schema = dict(_TYPES[known.type])
-    about = known.meaning if known.unit is None else f"{known.meaning} [{known.unit}]"
+    unit = "UTC" if known.type == INSTANT else known.unit
+    about = known.meaning if unit is None else f"{known.meaning} [{unit}]"
     return {**(or_null(schema) if is_null else schema), "description": about}
+
+
+def choice(names: Iterable[str], default: str) -> Schema:
+    """Return the form of one of some names."""
+    return {"type": "string", "enum": list(names), "default": default}
 
 
 def or_null(schema: Schema) -> Schema:

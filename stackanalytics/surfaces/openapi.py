@@ -29,9 +29,15 @@ def document(surfaces: Sequence[Surface]) -> dict[str, Any]:
         for route in surface.routes:
             operation = _operation(route, surface)
             paths.setdefault(_path(route), {})[route.method.lower()] = _hoisted(operation, schemas)
+    info = {
+        "title": "stackanalytics",
+        "version": version("stackanalytics"),
+        "description": _ABOUT,
+        "license": {"name": "Apache 2.0", "identifier": "Apache-2.0"},
+    }
     return {
         "openapi": "3.1.0",
-        "info": {"title": "stackanalytics", "version": version("stackanalytics"), "description": _ABOUT},
+        "info": info,
         "tags": [{"name": surface.title, "description": surface.about} for surface in surfaces],
         "paths": paths,
         "components": {"schemas": dict(sorted(schemas.items()))},
@@ -47,10 +53,11 @@ def _operation(route: Route, surface: Surface) -> dict[str, Any]:
         "tags": [surface.title],
         "operationId": _operation_id(route),
         "summary": route.about,
-        "description": route.detail or route.about,
         "parameters": [_parameter(parameter) for parameter in route.parameters],
         "responses": {**_success(route), **_refusals(route, surface.errors)},
     }
+    if route.detail:
+        operation["description"] = route.detail
     if route.body is not None:
         operation["requestBody"] = _body(route.body)
     if route.is_former:
@@ -97,7 +104,10 @@ def _success(route: Route) -> dict[str, Any]:
 def _refusals(route: Route, errors: Schema) -> dict[str, Any]:
     statuses = {HTTPStatus.BAD_REQUEST, *route.refusals, *([] if route.method == "GET" else [HTTPStatus.FORBIDDEN])}
     content = {"application/json": {"schema": errors}}
-    return {_key(status): {"description": _REFUSED[status], "content": content} for status in sorted(statuses)}
+    return {
+        _key(status): {"description": _REFUSED.get(status, status.description), "content": content}
+        for status in sorted(statuses)
+    }
 
 
 def _key(status: HTTPStatus) -> str:

@@ -523,8 +523,6 @@ def _route(
     *parameters: Parameter,
     is_timely: bool = False,
     refusals: tuple[HTTPStatus, ...] = (),
-    detail: str = "",
-    example: object = None,
     is_former: bool = False,
 ) -> Route:
     def answer(lake: Lake, request: Request, now: datetime) -> object:
@@ -538,8 +536,8 @@ def _route(
         parameters=parameters,
         returns=returns,
         refusals=refusals,
-        detail=detail,
-        example=example,
+        detail=described.DETAILS.get(path, ""),
+        example=described.EXAMPLES.get(path),
         is_former=is_former,
     )
 

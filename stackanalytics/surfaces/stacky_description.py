@@ -1,6 +1,6 @@
 """What the stacky interface takes and shows: parameters, and tables by their headers."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 from types import MappingProxyType
 
@@ -11,6 +11,7 @@ from stackanalytics.surfaces.description import (
     Columns,
     Parameter,
     Schema,
+    choice,
     field_schema,
     list_schema,
     or_null,
@@ -199,7 +200,7 @@ _TENANT = "5877054"
 
 
 def _service(about: str, names: Iterable[str]) -> Parameter:
-    return Parameter("service", about, {"enum": list(names), "default": "nova"}, example="nova")
+    return Parameter("service", about, choice(names, "nova"), "nova")
 
 
 SERVICE = _service("Which service: `generic` is whatever is neither nova nor glance.", SERVICES)
@@ -268,3 +269,94 @@ VALUE = Parameter(
 )
 TENANT = Parameter("tenant_id", "Only requests of this tenant.", SOME_TEXT, _TENANT, place="path")
 KIND = Parameter("kind", "`launches`, `deletes` or `exists`.", SOME_TEXT, "launches", place="path")
+
+# by path: what else there is to know, and an answer
+
+DETAILS: Mapping[str, str] = MappingProxyType(
+    {
+        "/stacky/events/": "Nova's if no service is given, which is how StackTach's documentation has it.",
+        "/stacky/uuid/": "In the order of their times. A state that is not known is an empty text.",
+        "/stacky/timings/": "A duration is negative where the end is before the start, since clocks disagree.",
+        "/stacky/timings/uuid/": "Of operations without a start or an end the time is `n/a`.",
+        "/stacky/summary/": "Of timings with a start and an end; those with a negative duration count nowhere.",
+        "/stacky/request/": "In the order of their times. A state that is not known is null.",
+        "/stacky/reports/": "Without a range those that were created last; always in the order of their ids.",
+        "/stacky/reports/search/": "Any other parameter is refused.",
+        "/stacky/report/<report_id>/": "Rows have the form that StackTach's reports have; /reports/ has them as files.",
+        "/stacky/show/<event_id>/": "An event of another service than the one given is not found, and the message names"
+        " its service.",
+        "/stacky/watch/<deployment_id>/": "Give the last element of the answer as `since` next time. The time counts at"
+        " which an event was sent, so that what lands late is not shown. A deployment that there is not has no events.",
+        "/stacky/search/": "Any column of notifications can be searched, also by the name that StackTach gives it.",
+        "/stacky/kpi/": "From the update by the API to the last end of what the request caused, shortest first.",
+        "/stacky/kpi/<tenant_id>/": "From the update by the API to the last end of what the request caused, shortest"
+        " first. A tenant that no notification is about is not found.",
+    }
+)
+
+_KPI_EXAMPLE = [list(KPIS), ["compute.instance.create", "0d 00:01:05.25", _INSTANCE, "region-1"]]
+_EVENT_EXAMPLE = [
+    *(2, " ", "2014-01-14 15:39:23.599298", "region-1", "compute.instance.update", "compute-99"),
+    *("active", "active", "image_snapshot"),
+]
+EXAMPLES: Mapping[str, object] = MappingProxyType(
+    {
+        "/stacky/deployments/": [list(DEPLOYMENTS), [2, "cell-b"], [1, "region-1"]],
+        "/stacky/events/": [list(EVENT_TYPES), ["compute.instance.create.end"], ["compute.instance.create.start"]],
+        "/stacky/hosts/": [list(HOSTS), ["api-1"], ["compute-99"]],
+        "/stacky/uuid/": [list(events_of(SERVICES["nova"])), _EVENT_EXAMPLE],
+        "/stacky/timings/": [["compute.instance.create", "Time"], [_INSTANCE, "0d 00:00:55.50"]],
+        "/stacky/timings/uuid/": [
+            list(TIMINGS),
+            [".", "compute.instance.create", "0d 00:00:55.50"],
+            ["S", "compute.instance.snapshot", "n/a"],
+        ],
+        "/stacky/summary/": [
+            list(SUMMARY),
+            ["compute.instance.create", 2, "0d 00:00:25.00", "0d 00:01:00.25", "0d 00:00:42"],
+        ],
+        "/stacky/request/": [list(events_of(SERVICES["nova"])), _EVENT_EXAMPLE],
+        "/stacky/reports/": [
+            list(REPORTS),
+            [1, 1389657600.0, 1389744000.0, 1389744612.947449, "nova usage audit", 7],
+        ],
+        "/stacky/reports/search/": [
+            list(FOUND_REPORTS),
+            [1, "2014-01-14 00:00:00", "2014-01-15 00:00:00", "2014-01-15 00:10:12", "nova usage audit", 7],
+        ],
+        "/stacky/report/<report_id>/": [
+            {"name": "image events audit", "version": 1, "start": 1389657600.0, "end": 1389744000.0, "image.upload": 9},
+            ["Event", "Count"],
+            ["image.upload", 9],
+        ],
+        "/stacky/show/<event_id>/": [
+            [
+                ["Key", "Value"],
+                ["#", 2],
+                ["When", "2014-01-14 15:39:23.599298"],
+                ["Deployment", "region-1"],
+                ["Category", "monitor.info"],
+                ["Publisher", "compute.compute-99"],
+                ["State", "active"],
+                ["Event", "compute.instance.update"],
+                ["Service", "compute"],
+                ["Host", "compute-99"],
+                ["UUID", _INSTANCE],
+                ["Req ID", None],
+            ],
+            '[\n  "monitor.info",\n  {\n    "event_type": "compute.instance.update"\n  }\n]',
+            _INSTANCE,
+        ],
+        "/stacky/watch/<deployment_id>/": [
+            [10, 1, 15, 20, 50, 36],
+            [[5, "E", "2014-01-14", "16:00:00", "cell-b", "compute.instance.reboot.end", _INSTANCE]],
+            "1389892207",
+        ],
+        "/stacky/search/": [
+            list(FOUND_EVENTS),
+            [5, "E", 1389715200.0, "cell-b", "compute.instance.reboot.end", "compute-99", _INSTANCE, None],
+        ],
+        "/stacky/kpi/": _KPI_EXAMPLE,
+        "/stacky/kpi/<tenant_id>/": _KPI_EXAMPLE,
+    }
+)

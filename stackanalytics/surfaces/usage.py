@@ -421,6 +421,7 @@ def _list(path: str, kind: Kind, what: str) -> Route:
         is_stateful=kind.service is not None,
         parameters=described.list_parameters(kind),
         returns=object_schema({kind.many: list_schema(described.record_schema(kind))}),
+        detail=described.LIST,
         example={kind.many: [described.EXAMPLES[kind.noun]]},
     )
 
@@ -458,6 +459,7 @@ def _writing(
     parameters: tuple[Parameter, ...] = (),
     returns: Schema | None = None,
     refusals: tuple[HTTPStatus, ...] = (),
+    detail: str = "",
     example: object = None,
 ) -> tuple[Route, ...]:
     return tuple(
@@ -470,6 +472,7 @@ def _writing(
             parameters=parameters,
             returns=returns,
             refusals=refusals,
+            detail=detail,
             example=example,
         )
         for method in methods
@@ -502,13 +505,21 @@ SURFACE = Surface(
             returns=described.EVENT_STATISTICS,
             example={"stats": [{"event": "compute.instance.create.end", "event_count": 2}]},
         ),
-        *_writing("/db/confirm/usage/exists/batch/", confirm_batch, "PUT", "POST", body=described.BATCH),
+        *_writing(
+            "/db/confirm/usage/exists/batch/",
+            confirm_batch,
+            "PUT",
+            "POST",
+            body=described.BATCH,
+            detail=described.CONFIRMED_BATCH,
+        ),
         *_writing(
             "/db/confirm/usage/exists/<message_id>/",
             confirm,
             "PUT",
             "POST",
             body=described.CONFIRMATION,
+            detail=described.CONFIRMED,
             parameters=(described.MESSAGE_ID,),
             refusals=(HTTPStatus.NOT_FOUND, HTTPStatus.INTERNAL_SERVER_ERROR),
         ),
@@ -517,6 +528,7 @@ SURFACE = Surface(
             repair,
             "POST",
             body=described.REPAIR,
+            detail=described.REPAIRING,
             returns=described.REPAIRED,
             example={"absent_exists": ["exists-9"], "exists_not_pending": []},
         ),
@@ -545,9 +557,17 @@ SURFACE = Surface(
             "PUT",
             "POST",
             body=described.TENANT_BODY,
+            detail=described.REPLACED,
             parameters=(described.TENANT_ID,),
         ),
-        *_writing("/db/tenant/batch_info/", put_tenants, "PUT", "POST", body=described.TENANTS_BODY),
+        *_writing(
+            "/db/tenant/batch_info/",
+            put_tenants,
+            "PUT",
+            "POST",
+            body=described.TENANTS_BODY,
+            detail=described.REPLACED,
+        ),
     ),
     wording=error,
     errors=described.ERROR,

@@ -13,6 +13,7 @@ from stackanalytics.surfaces.description import (
     Body,
     Parameter,
     Schema,
+    choice,
     field_schema,
     list_schema,
     object_schema,
@@ -34,6 +35,7 @@ _EXISTS_STATUSES = (
     *("sent_unverified", "sent_verifying", "sent_failed"),
 )
 _STATUS: Schema = {
+    "type": "string",
     "enum": list(_EXISTS_STATUSES),
     "description": "whether it agrees with the launch and the deletion; sent_…: it was sent on before that was known",
 }
@@ -123,6 +125,12 @@ EXAMPLES: Mapping[str, Mapping[str, object]] = MappingProxyType(
 )
 
 
+LIST = (
+    "Records meet all that is asked of them. `raw` and `last_raw` are ids of notifications, which /stacky/show/ shows;"
+    " ids stay the same whatever is landed later, unless an earlier notification of the same thing turns up."
+)
+
+
 def record_schema(kind: Kind) -> Schema:
     """Return the form of a record of a kind."""
     told = {name: _told(column, kind) for name, column in kind.fields.items()}
@@ -140,7 +148,7 @@ def list_parameters(kind: Kind) -> tuple[Parameter, ...]:
     order = Parameter(
         "order_by",
         "Field to order by; of equal records the id decides.",
-        {"enum": list(kind.askable), "default": kind.order_by},
+        choice(kind.askable, kind.order_by),
         kind.order_by,
     )
     direction = Parameter(
@@ -196,7 +204,7 @@ def event_parameters(services: Mapping[str, object]) -> tuple[Parameter, ...]:
         Parameter(
             "service",
             "Which service: `generic` is whatever is neither nova nor glance.",
-            {"enum": list(services), "default": "nova"},
+            choice(services, "nova"),
             "nova",
         ),
         Parameter("when_min", f"Only events at this time or later: {TIME}. {together}", _DATE_TIME),
@@ -207,6 +215,15 @@ def event_parameters(services: Mapping[str, object]) -> tuple[Parameter, ...]:
 
 # confirming and repairing
 
+CONFIRMED = "PUT and POST do the same. A message that several records came with is an error, 500."
+CONFIRMED_BATCH = (
+    "PUT and POST do the same. Messages of no record, or of several of nova, are left out with a line in the server's"
+    " log. A message of glance tells of all its images. If any part of it cannot be read, nothing is kept."
+)
+REPAIRING = (
+    "After an outage of verification: these records were sent on already, so verifying them later must not have them"
+    " sent again. Only records that are pending can be repaired."
+)
 MESSAGE_ID = Parameter("message_id", "Message id of the exists record, of nova.", SOME_TEXT, "exists-1", place="path")
 CONFIRMATION = Body(
     "What the system downstream answered when it took the record.",
@@ -270,7 +287,7 @@ REPAIR = Body(
         "type": "object",
         "properties": {
             "message_ids": {**list_schema({**TEXT, "minLength": 1, "description": "message id"}), "minItems": 1},
-            "service": {"enum": ["nova", "glance"], "default": "nova"},
+            "service": choice(["nova", "glance"], "nova"),
         },
         "required": ["message_ids"],
     },
@@ -287,6 +304,7 @@ REPAIRED = object_schema(
 
 # tenants
 
+REPLACED = "PUT and POST do the same. Name and types replace those that the tenant had."
 TENANT_ID = Parameter("tenant", "Id of the tenant.", SOME_TEXT, "5877054", place="path")
 _TYPES: Schema = {"description": "types by their names, such as account_type: VIP", "type": "object"}
 _TENANT: Schema = {
