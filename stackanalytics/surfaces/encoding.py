@@ -53,7 +53,7 @@ FRAME_FORMATS: Mapping[str, Callable[[pl.DataFrame, io.BytesIO], object]] = Mapp
 
 HIGHEST_NUMBER = 2**53
 _WHOLE = re.compile(r"([+-]?)0*(\d+)", re.ASCII)
-DECIMAL = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,3})?", re.ASCII)
+_DECIMAL = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,3})?", re.ASCII)
 UUID = re.compile(r"[0-9a-f]{32}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
@@ -237,7 +237,7 @@ def after(parameters: Parameters, name: str) -> datetime | None:
 
 def is_unixtime(value: str) -> bool:
     """Tell whether a text is a number of seconds, rather than a date."""
-    return DECIMAL.fullmatch(value.strip()) is not None
+    return _DECIMAL.fullmatch(value.strip()) is not None
 
 
 def from_unixtime(name: str, value: str) -> datetime:

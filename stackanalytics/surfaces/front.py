@@ -46,7 +46,7 @@ def front_page(pages: Mapping[str, str], surfaces: Sequence[Surface]) -> str:
             (route.path if route.method == "GET" else f"{route.method} {route.path}", route.about)
             for route in surface.routes
         ]
-        sections.append(_section(f"JSON at {surface.prefix}" if surface.prefix else "The server", routes))
+        sections.append(_section(f"JSON at {surface.prefix}" if surface.prefix else f"The {surface.title}", routes))
     return _PAGE.format(sections="\n".join(sections))
 
 

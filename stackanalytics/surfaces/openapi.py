@@ -127,10 +127,10 @@ _REFUSED = {
 
 
 def _hoisted(value: Any, schemas: dict[str, object]) -> Any:
-    """Return *value* with a reference to *schemas* wherever something has a title, and put that there."""
+    """Return *value* with a reference to *schemas* wherever a schema has a title, and put that there."""
     match value:
         case Mapping():
-            told = {name: _hoisted(inner, schemas) for name, inner in value.items()}
+            told = {name: inner if name == "example" else _hoisted(inner, schemas) for name, inner in value.items()}
             if not isinstance(title := told.get("title"), str):
                 return told
             name = "".join(word.capitalize() for word in re.findall(r"\w+", title))

@@ -49,6 +49,7 @@ def own_surface(surfaces: Sequence[Surface]) -> Surface:
         wording=error_table,
         errors=ERROR_TABLE,
         about="The server itself.",
+        name="server",
     )
     return own
 

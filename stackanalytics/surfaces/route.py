@@ -81,18 +81,22 @@ class Route:
 
 @dataclass(frozen=True, slots=True)
 class Surface:
-    """The routes below one prefix, how they word errors, and the form of these; ``about`` is for people."""
+    """The routes below one prefix, how they word errors, and the form of these; the rest is for people.
+
+    One without a prefix has a ``name``.
+    """
 
     prefix: str
     routes: tuple[Route, ...]
     wording: Wording
     errors: Schema = field(default_factory=dict)
     about: str = ""
+    name: str = ""
 
     @property
     def title(self) -> str:
-        """The name of the surface: the prefix without its slash, ``server`` of the server's own."""
-        return self.prefix.strip("/") or "server"
+        """The name of the surface, which the prefix is where it has no other."""
+        return self.name or self.prefix.strip("/")
 
 
 def first_sentence(function: Callable[..., object]) -> str:

@@ -100,6 +100,18 @@ def test_a_title_stands_for_one_schema() -> None:
         openapi.document([Surface("", routes, error_table, ERROR_TABLE)])
 
 
+def test_an_example_is_told_as_it_is() -> None:
+    """A title in an example is data, not the name of a form."""
+    form = {"type": "object", "title": "Book"}
+    route = Route("/book", own_surface(()).routes[0].answer, "One.", returns=form, example={"title": "Emma"})
+
+    described = openapi.document([Surface("", (route,), error_table, ERROR_TABLE)])
+
+    [content] = described["paths"]["/book"]["get"]["responses"]["200"]["content"].values()
+    assert content == {"schema": {"$ref": "#/components/schemas/Book"}, "example": {"title": "Emma"}}
+    assert described["components"]["schemas"]["Book"] == form
+
+
 def test_the_server_serves_it(url: str, described: dict[str, Any]) -> None:
     """A server describes what it serves, and its front page leads there, once."""
     response = requests.get(f"{url}/openapi.json", timeout=60)
