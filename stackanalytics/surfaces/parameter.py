@@ -14,6 +14,8 @@ UNIX_TIME: Schema = {
     "maximum": datetime(YEARS.stop, 1, 1, tzinfo=UTC).timestamp() - 1,
 }
 NUMBER: Schema = {"type": "integer", "minimum": 0, "maximum": HIGHEST_NUMBER}
+DATE_TIME: Schema = {"type": "string", "format": "date-time"}
+DATE: Schema = {"type": "string", "format": "date"}
 
 LIMIT = Parameter(
     "limit",

@@ -21,6 +21,8 @@ from stackanalytics.surfaces.description import (
 from stackanalytics.surfaces.legacy import LEGACY_FIELDS, SERVICES, Service
 from stackanalytics.surfaces.parameter import (
     COUNT,
+    DATE,
+    DATE_TIME,
     PAGE,
     REQUEST_ID_LIKE,
     UNIX_TIME,
@@ -229,12 +231,13 @@ TIMINGS_PAGE = (
     ),
     Parameter("offset", "Of each operation so many timings are left out first.", {**COUNT, "default": 0}, 0),
 )
+_PERIOD = "YYYY-MM-DD HH:MM[:ss[.uuuuuu]][TZ]"
 REPORT_CRITERIA = (
     Parameter("id", "Id of the report.", {"type": "integer"}, 1),
     Parameter("name", "Name of the report, the whole of it.", example="nova usage audit"),
-    Parameter("period_start", "Begin of its period: YYYY-MM-DD HH:MM[:ss[.uuuuuu]][TZ].", example="2014-01-14 00:00"),
-    Parameter("period_end", "End of its period: YYYY-MM-DD HH:MM[:ss[.uuuuuu]][TZ].", example="2014-01-15 00:00"),
-    Parameter("created", "Day on which it was created: YYYY-MM-DD.", example="2014-01-15"),
+    Parameter("period_start", f"Begin of its period: {_PERIOD}.", DATE_TIME, "2014-01-14 00:00"),
+    Parameter("period_end", f"End of its period: {_PERIOD}.", DATE_TIME, "2014-01-15 00:00"),
+    Parameter("created", "Day on which it was created: YYYY-MM-DD.", DATE, "2014-01-15"),
     *PAGE,
 )
 REPORT_ID = id_part("report_id", "the report, as /stacky/reports/ lists it")

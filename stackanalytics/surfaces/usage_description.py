@@ -19,10 +19,14 @@ from stackanalytics.surfaces.description import (
     object_schema,
     or_null,
 )
-from stackanalytics.surfaces.parameter import COUNT, NUMBER, PAGE, UUID_LIKE, id_part
+from stackanalytics.surfaces.encoding import YEARS
+from stackanalytics.surfaces.parameter import COUNT, DATE_TIME, NUMBER, PAGE, UUID_LIKE, id_part
 from stackanalytics.surfaces.usage_kind import Kind
 
-TIME = "YYYY-MM-DD, or YYYY-MM-DD HH:MM:SS[.ffffff] with a blank or a T, with Z, an offset or nothing (UTC)"
+TIME = (
+    "YYYY-MM-DD, or YYYY-MM-DD HH:MM:SS[.ffffff] with a blank or a T, with Z, an offset or nothing (UTC),"
+    f" of the years {YEARS[0]} to {YEARS[-1]}"
+)
 
 ERROR = object_schema(
     {"status": {"type": "integer", "minimum": 400, "maximum": 599}, "message": TEXT},
@@ -41,7 +45,6 @@ _STATUS: Schema = {
 }
 _CODE: Schema = {"type": "integer", "minimum": 0, "exclusiveMaximum": 2**31, "description": "status in HTTP"}
 _WORD: Schema = {"type": ["string", "integer"]}
-_DATE_TIME: Schema = {"type": "string", "format": "date-time"}
 _ALWAYS_KNOWN = frozenset(("id", "notification_id", "received_at", "bandwidth_public_out", "send_status"))
 
 # records by their kinds: what the documentation shows, which also has the ids that there are
@@ -167,9 +170,9 @@ def _criteria(kind: Kind) -> Iterator[Parameter]:
         example = EXAMPLES[kind.noun].get(name)
         about = f"Only records of this value: {FIELDS[column].meaning}."
         if FIELDS[column].type == INSTANT:
-            yield Parameter(name, f"{about} {TIME}.", _DATE_TIME, example)
-            yield Parameter(f"{name}_min", f"Only records where `{name}` is this time or later.", _DATE_TIME, example)
-            yield Parameter(f"{name}_max", f"Only records where `{name}` is this time or earlier.", _DATE_TIME, example)
+            yield Parameter(name, f"{about} {TIME}.", DATE_TIME, example)
+            yield Parameter(f"{name}_min", f"Only records where `{name}` is this time or later.", DATE_TIME, example)
+            yield Parameter(f"{name}_max", f"Only records where `{name}` is this time or earlier.", DATE_TIME, example)
         else:
             yield Parameter(name, about, _asked(name, column), example)
 
@@ -207,8 +210,8 @@ def event_parameters(services: Mapping[str, object]) -> tuple[Parameter, ...]:
             choice(services, "nova"),
             "nova",
         ),
-        Parameter("when_min", f"Only events at this time or later: {TIME}. {together}", _DATE_TIME),
-        Parameter("when_max", f"Only events at this time or earlier: {TIME}. {together}", _DATE_TIME),
+        Parameter("when_min", f"Only events at this time or later: {TIME}. {together}", DATE_TIME),
+        Parameter("when_max", f"Only events at this time or earlier: {TIME}. {together}", DATE_TIME),
         Parameter("event", "Only this event type, which is counted 0 where there is none.", example="image.activate"),
     )
 
