@@ -22,10 +22,19 @@ import pyarrow.parquet as pq
 from stackanalytics import times
 from stackanalytics.errors import InputError
 from stackanalytics.schema import described
+from stackanalytics.surfaces.description import TEXT, Schema, row_schema
 
 Parameters: TypeAlias = Mapping[str, str]
 Row: TypeAlias = Sequence[object]
 Table: TypeAlias = list[Row]
+
+ERROR_TABLE: Schema = MappingProxyType(
+    {
+        **row_schema({"const": ["Error", "Message"]}, row_schema(TEXT, TEXT)),
+        "title": "Error table",
+        "description": "an error as stacky reads it: what is wrong in the words of HTTP, and a message",
+    }
+)
 
 DEFAULT_LIMIT = 50
 HIGHEST_LIMIT = 1000
@@ -42,10 +51,10 @@ FRAME_FORMATS: Mapping[str, Callable[[pl.DataFrame, io.BytesIO], object]] = Mapp
     }
 )
 
-_HIGHEST_NUMBER = 2**53
+HIGHEST_NUMBER = 2**53
 _WHOLE = re.compile(r"([+-]?)0*(\d+)", re.ASCII)
 _DECIMAL = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,3})?", re.ASCII)
-_UUID = re.compile(r"[0-9a-f]{32}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+UUID = re.compile(r"[0-9a-f]{32}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 def json_text(value: object) -> bytes:
@@ -172,10 +181,10 @@ def required(parameters: Parameters, name: str) -> str:
 def number(value: str) -> int | None:
     """Read the number of a record, None where it is none that a lake can hold."""
     found = _WHOLE.fullmatch(value)
-    if found is None or found[1] or len(found[2]) > len(str(_HIGHEST_NUMBER)):
+    if found is None or found[1] or len(found[2]) > len(str(HIGHEST_NUMBER)):
         return None
     read = int(found[2])
-    return read if read <= _HIGHEST_NUMBER else None
+    return read if read <= HIGHEST_NUMBER else None
 
 
 def count(parameters: Parameters, name: str) -> int | None:
@@ -186,7 +195,7 @@ def count(parameters: Parameters, name: str) -> int | None:
     found = _WHOLE.fullmatch(value.strip())
     if found is None or (found[1] == "-" and found[2] != "0"):
         raise InputError(f"{name}={value} is not a count: give a whole number that is not negative")
-    return int(found[2]) if len(found[2]) < len(str(_HIGHEST_NUMBER)) else _HIGHEST_NUMBER
+    return int(found[2]) if len(found[2]) < len(str(HIGHEST_NUMBER)) else HIGHEST_NUMBER
 
 
 def page(
@@ -260,13 +269,13 @@ def _instant(name: str, unix_us: int) -> datetime:
 
 def uuid_like(value: str) -> str:
     """Return *value* if it is a uuid in lower case, with its dashes or without any."""
-    if not _UUID.fullmatch(value):
+    if not UUID.fullmatch(value):
         raise InputError(f"{value} is not uuid-like")
     return value
 
 
 def request_id_like(value: str) -> str:
     """Return *value* if it is a uuid as in :func:`uuid_like`, which ``req-`` may lead."""
-    if not _UUID.fullmatch(value.removeprefix("req-")):
+    if not UUID.fullmatch(value.removeprefix("req-")):
         raise InputError(f"{value} is not request-id-like")
     return value

@@ -46,8 +46,7 @@ def front_page(pages: Mapping[str, str], surfaces: Sequence[Surface]) -> str:
             (route.path if route.method == "GET" else f"{route.method} {route.path}", route.about)
             for route in surface.routes
         ]
-        sections.append(_section(f"JSON at {surface.prefix}", routes))
-    sections.append(_section("The server", [("/healthz", "Whether it is alive, and the version of the lake.")]))
+        sections.append(_section(f"JSON at {surface.prefix}" if surface.prefix else f"The {surface.title}", routes))
     return _PAGE.format(sections="\n".join(sections))
 
 

@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from http import HTTPStatus
 from typing import Any, TypeAlias
 from urllib.parse import parse_qsl
@@ -10,10 +9,10 @@ from urllib.parse import parse_qsl
 from tornado.web import RequestHandler
 
 from stackanalytics.errors import InputError, NotFoundError, StackanalyticsError
-from stackanalytics.lake import Lake
 from stackanalytics.surfaces.answers import Answers
 from stackanalytics.surfaces.encoding import error_table, json_text
 from stackanalytics.surfaces.front import front_page
+from stackanalytics.surfaces.own import own_surface
 from stackanalytics.surfaces.route import Request, Route, Surface, Wording
 
 _log = logging.getLogger(__name__)
@@ -30,7 +29,7 @@ def json_rules(
     pages: Mapping[str, str] | None = None,
     allow_writes: bool = False,
 ) -> list[Rule]:
-    """Return Tornado's rules for the routes of the surfaces, for ``/healthz``, ``/routes`` and ``/``.
+    """Return Tornado's rules for the routes of the surfaces and of the server itself, for ``/routes`` and ``/``.
 
     Parameters
     ----------
@@ -43,12 +42,13 @@ def json_rules(
     allow_writes
         Whether requests may change the lake.
     """
+    served = (*surfaces, own_surface(surfaces))
     rules = [
         _rule(answers, routes, surface.wording, allow_writes)
-        for surface in (*surfaces, _SERVER)
+        for surface in served
         for routes in _by_pattern(surface.routes)
     ]
-    content = front_page(pages or {}, (*surfaces, _SERVER))
+    content = front_page(pages or {}, served)
     rules.append(("/(?:routes/?)?", FrontHandler, {"content": content}))
     return rules
 
@@ -66,6 +66,7 @@ class JsonHandler(RequestHandler):
     """Writes JSON, and errors as ``wording`` forms them."""
 
     wording: Wording = staticmethod(error_table)
+    methods: Sequence[str] = ("GET", "HEAD")
 
     def set_default_headers(self) -> None:
         """Say what comes, and that it is to be asked for again."""
@@ -77,7 +78,16 @@ class JsonHandler(RequestHandler):
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         """Write what Tornado found wrong, or what nobody thought of."""
         status = HTTPStatus(status_code)
-        self.refuse(status, status.description or status.phrase)
+        if status == HTTPStatus.METHOD_NOT_ALLOWED:
+            self.refuse_method()
+        else:
+            self.refuse(status, status.description or status.phrase)
+
+    def refuse_method(self) -> None:
+        """Finish with an error that tells which methods the path has."""
+        possible = ", ".join(self.methods)
+        self.set_header("Allow", possible)
+        self.refuse(HTTPStatus.METHOD_NOT_ALLOWED, f"{self.request.method} is not possible here, but {possible}")
 
     def refuse(self, status: HTTPStatus, message: str) -> None:
         """Finish with an error."""
@@ -92,6 +102,7 @@ class RouteHandler(JsonHandler):
         """Take the routes of the path by method."""
         self._answers = answers
         self._routes = routes
+        self.methods = sorted({*routes, *(("HEAD",) if "GET" in routes else ())})
         self.wording = wording
         self._allow_writes = allow_writes
 
@@ -99,9 +110,7 @@ class RouteHandler(JsonHandler):
         method = str(self.request.method)
         route = self._routes.get("GET" if method == "HEAD" else method)
         if route is None:
-            possible = ", ".join(sorted({*self._routes, *(("HEAD",) if "GET" in self._routes else ())}))
-            self.set_header("Allow", possible)
-            self.refuse(HTTPStatus.METHOD_NOT_ALLOWED, f"{method} is not possible here, but {possible}")
+            self.refuse_method()
         elif route.method != "GET" and not self._allow_writes:
             self.refuse(HTTPStatus.FORBIDDEN, "this server only reads: start it with --allow-writes to have it write")
         else:
@@ -133,6 +142,10 @@ class UnknownHandler(JsonHandler):
 
     def prepare(self) -> None:
         """Refuse before the method matters."""
+        self.refuse_method()
+
+    def refuse_method(self) -> None:
+        """Refuse whatever the method: there is nothing."""
         self.refuse(HTTPStatus.NOT_FOUND, f"there is nothing at {self.request.path}; /routes lists what there is")
 
 
@@ -182,17 +195,6 @@ def _status(problem: StackanalyticsError) -> HTTPStatus:
         case _:
             _log.error("%s", problem)
             return HTTPStatus.INTERNAL_SERVER_ERROR
-
-
-def _health(lake: Lake, request: Request, now: datetime) -> object:
-    return {"status": "ok", "version": lake.version}
-
-
-_SERVER = Surface(
-    prefix="/healthz",
-    routes=(Route("/healthz", _health, "Whether the server is alive, and the version of the lake."),),
-    wording=error_table,
-)
 
 
 def _log_nothing(handler: RequestHandler) -> None:

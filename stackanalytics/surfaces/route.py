@@ -3,12 +3,13 @@
 import inspect
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from http import HTTPStatus
 from typing import TypeAlias
 
 from stackanalytics.lake import Lake
+from stackanalytics.surfaces.description import Body, Header, Parameter, Schema
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,11 @@ class Route:
     ``is_timely`` is true; where it depends on the lake's state beside its tables,
     ``is_stateful`` is. A method other than GET writes. What is not JSON, as ``content_type``
     tells, is returned as bytes.
+
+    The rest describes it: ``about`` is one sentence, ``detail`` what else there is to know;
+    ``returns`` is the form of the answer, None of an empty one, with its ``headers`` and an
+    ``example``; ``refusals`` are the statuses of its errors, beside 400, which all can have, and
+    403, which all that write can have. One that ``is_former`` only says where to ask instead.
     """
 
     path: str
@@ -52,6 +58,14 @@ class Route:
     is_timely: bool = False
     is_stateful: bool = False
     content_type: str = "application/json"
+    parameters: tuple[Parameter, ...] = ()
+    body: Body | None = None
+    returns: Schema | None = None
+    headers: tuple[Header, ...] = ()
+    refusals: tuple[HTTPStatus, ...] = ()
+    detail: str = ""
+    example: object = None
+    is_former: bool = False
 
     @property
     def pattern(self) -> str:
@@ -67,11 +81,22 @@ class Route:
 
 @dataclass(frozen=True, slots=True)
 class Surface:
-    """The routes below one prefix, and the form of their errors."""
+    """The routes below one prefix, how they word errors, and the form of these; the rest is for people.
+
+    One without a prefix has a ``name``.
+    """
 
     prefix: str
     routes: tuple[Route, ...]
     wording: Wording
+    errors: Schema = field(default_factory=dict)
+    about: str = ""
+    name: str = ""
+
+    @property
+    def title(self) -> str:
+        """The name of the surface, which the prefix is where it has no other."""
+        return self.name or self.prefix.strip("/")
 
 
 def first_sentence(function: Callable[..., object]) -> str:

@@ -11,10 +11,10 @@ of StackTach where that is silent.
 
 import re
 from bisect import bisect_left
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from types import MappingProxyType
+from http import HTTPStatus
 from typing import Any, Literal, TypeAlias
 
 import msgspec
@@ -26,7 +26,10 @@ from stackanalytics.errors import InputError, NotFoundError
 from stackanalytics.lake import Lake
 from stackanalytics.reports import store
 from stackanalytics.schema import FIELDS, INSTANT
+from stackanalytics.surfaces import stacky_description as described
+from stackanalytics.surfaces.description import Parameter, Schema, table_schema
 from stackanalytics.surfaces.encoding import (
+    ERROR_TABLE,
     YEARS,
     Parameters,
     Row,
@@ -50,6 +53,8 @@ from stackanalytics.surfaces.encoding import (
     whole_duration,
 )
 from stackanalytics.surfaces.keeping import once_per_version
+from stackanalytics.surfaces.legacy import LEGACY_FIELDS, SERVICES, Service
+from stackanalytics.surfaces.parameter import PAGE
 from stackanalytics.surfaces.report_rows import report_rows
 from stackanalytics.surfaces.route import Request, Route, Surface, first_sentence
 
@@ -64,54 +69,13 @@ WATCH_KEPT = timedelta(minutes=2)
 WATCH_WIDTHS = (10, 1, 15, 20, 50, 36)
 
 
-@dataclass(frozen=True, slots=True)
-class Service:
-    """What ``service=`` stands for: some exchanges, and how their events are shown.
-
-    ``uuid`` is the column with the uuid that events are looked up by; ``own`` are the columns,
-    by header, that only events of this service have.
-    """
-
-    exchange: str | None
-    not_exchange: tuple[str, ...] | None
-    uuid: str
-    own: Mapping[str, str] = field(hash=False)
-
-    def has(self, exchange: str) -> bool:
-        """Tell whether events of an exchange are of this service."""
-        if self.not_exchange is not None:
-            return exchange not in self.not_exchange
-        return exchange == self.exchange
-
-
-SERVICES = MappingProxyType(
-    {
-        "nova": Service("nova", None, "instance", {"State": "state", "State'": "old_state", "Task'": "old_task"}),
-        "glance": Service("glance", None, "resource", {"Status": "status"}),
-        "generic": Service(None, ("nova", "glance"), "instance", {"Instance": "instance", "Request id": "request_id"}),
-    }
-)
-
-# what StackTach calls the columns that have another name here
-LEGACY_FIELDS = MappingProxyType(
-    {
-        "deployment__name": "deployment",
-        "event": "event_type",
-        "json": "body",
-        "owner": "tenant",
-        "publisher": "publisher_id",
-        "when": "generated_at",
-    }
-)
-
 _SHOWN = ("id", "is_error", "generated_at", "deployment", "event_type", "host")
-_REPORT_HEADERS = ("Id", "Start", "End", "Created", "Name", "Version")
-_REPORT_CRITERIA = frozenset({"id", "name", "period_start", "period_end", "created", "limit", "offset"})
+_REPORT_CRITERIA = frozenset(criterion.name for criterion in described.REPORT_CRITERIA)
 
 
 def deployments(lake: Lake, parameters: Parameters, now: datetime) -> Table:
     """The deployments, by name."""
-    return table(["#", "Name"], event.deployments(lake).select("id", "name").rows())
+    return table([*described.DEPLOYMENTS], event.deployments(lake).select("id", "name").rows())
 
 
 def events(lake: Lake, parameters: Parameters, now: datetime) -> Table:
@@ -120,7 +84,7 @@ def events(lake: Lake, parameters: Parameters, now: datetime) -> Table:
     found = event.event_types(lake, exchange=exchange, not_exchange=not_exchange)
     place = pl.col("exchange").replace_strict({"nova": 0, "glance": 1}, default=2, return_dtype=pl.Int8)
     return table(
-        ["Event Name"],
+        [*described.EVENT_TYPES],
         found.select("event_type", place.alias("place"))
         .unique()
         .sort("place", "event_type")
@@ -132,7 +96,9 @@ def events(lake: Lake, parameters: Parameters, now: datetime) -> Table:
 def hosts(lake: Lake, parameters: Parameters, now: datetime) -> Table:
     """The hosts that sent notifications of a service, or of all."""
     exchange, not_exchange = _exchanges(parameters)
-    return table(["Host Name"], event.hosts(lake, exchange=exchange, not_exchange=not_exchange).select("host").rows())
+    return table(
+        [*described.HOSTS], event.hosts(lake, exchange=exchange, not_exchange=not_exchange).select("host").rows()
+    )
 
 
 def uuid(lake: Lake, parameters: Parameters, now: datetime) -> Table:
@@ -177,7 +143,7 @@ def timings_uuid(lake: Lake, parameters: Parameters, now: datetime) -> Table:
     found = timing.timings(lake, instance=uuid_like(required(parameters, "uuid")))
     rows = found.select("timing_state", "operation", "duration_s").iter_rows()
     return table(
-        ["?", "Event", "Time (secs)"],
+        [*described.TIMINGS],
         [[state, name, "n/a" if seconds is None else _duration(seconds)] for state, name, seconds in rows],
     )
 
@@ -191,7 +157,7 @@ def summary(lake: Lake, parameters: Parameters, now: datetime) -> Table:
     )
     rows = found.select("operation", "count", "min_s", "max_s", "mean_s").iter_rows()
     return table(
-        ["Event", "N", "Min", "Max", "Avg"],
+        [*described.SUMMARY],
         [
             [name, count, _duration(shortest), _duration(longest), whole_duration(microseconds(mean))]
             for name, count, shortest, longest, mean in rows
@@ -330,7 +296,7 @@ def search(lake: Lake, parameters: Parameters, now: datetime) -> Table:
         "id", _mark("."), "generated_at", "deployment", "event_type", "host", service.uuid, "request_id"
     )
     return table(
-        ["#", "?", "When", "Deployment", "Event", "Host", "UUID", "Request ID"],
+        [*described.FOUND_EVENTS],
         [[event_id, mark, unixtime(moment), *others] for event_id, mark, moment, *others in cells.iter_rows()],
     )
 
@@ -343,7 +309,7 @@ def kpi(lake: Lake, parameters: Parameters, now: datetime) -> Table:
         raise NotFoundError(f"Could not find raws for tenant {tenant}")
     rows = found.select("operation", "duration_s", "instance", "deployment").iter_rows()
     return table(
-        ["Event", "Time", "UUID", "Deployment"],
+        [*described.KPIS],
         [[name, _duration(seconds), instance, deployment] for name, seconds, instance, deployment in rows],
     )
 
@@ -362,7 +328,7 @@ def reports(lake: Lake, parameters: Parameters, now: datetime) -> Table:
         offset=offset,
     )
     return table(
-        _REPORT_HEADERS,
+        [*described.REPORTS],
         [
             [
                 report.id,
@@ -399,7 +365,7 @@ def reports_search(lake: Lake, parameters: Parameters, now: datetime) -> Table:
         offset=offset,
     )
     return table(
-        _REPORT_HEADERS,
+        [*described.FOUND_REPORTS],
         [
             [
                 report.id,
@@ -444,7 +410,6 @@ def _exchanges(parameters: Parameters) -> tuple[str | None, tuple[str, ...] | No
 
 
 def _event_table(service: Service, found: pl.DataFrame) -> Table:
-    headers = ["#", "?", "When", "Deployment", "Event", "Host", *service.own]
     cells = [
         "id",
         _mark(" "),
@@ -454,7 +419,7 @@ def _event_table(service: Service, found: pl.DataFrame) -> Table:
         "host",
         *service.own.values(),
     ]
-    return table(headers, found.select(cells).rows())
+    return table([*described.events_of(service)], found.select(cells).rows())
 
 
 def _mark(otherwise: str) -> pl.Expr:
@@ -551,33 +516,121 @@ def _to_the_second(moment: datetime) -> str:
     return times.show(moment.replace(microsecond=0))
 
 
-def _route(path: str, endpoint: Endpoint, *, is_timely: bool = False) -> Route:
+def _route(
+    path: str,
+    endpoint: Endpoint,
+    returns: Schema | None,
+    *parameters: Parameter,
+    is_timely: bool = False,
+    refusals: tuple[HTTPStatus, ...] = (),
+    is_former: bool = False,
+) -> Route:
     def answer(lake: Lake, request: Request, now: datetime) -> object:
         return endpoint(lake, request.parameters, now)
 
-    return Route(path, answer, first_sentence(endpoint), is_timely=is_timely)
+    return Route(
+        path,
+        answer,
+        first_sentence(endpoint),
+        is_timely=is_timely,
+        parameters=parameters,
+        returns=returns,
+        refusals=refusals,
+        detail=described.DETAILS.get(path, ""),
+        example=described.EXAMPLES.get(path),
+        is_former=is_former,
+    )
 
 
 SURFACE = Surface(
     prefix="/stacky",
     routes=(
-        _route("/stacky/deployments/", deployments),
-        _route("/stacky/events/", events),
-        _route("/stacky/hosts/", hosts),
-        _route("/stacky/uuid/", uuid),
-        _route("/stacky/timings/", timings),
-        _route("/stacky/timings/uuid/", timings_uuid),
-        _route("/stacky/summary/", summary),
-        _route("/stacky/request/", request),
-        _route("/stacky/reports/", reports, is_timely=True),
-        _route("/stacky/reports/search/", reports_search, is_timely=True),
-        _route("/stacky/report/<report_id>/", report, is_timely=True),
-        _route("/stacky/show/<event_id>/", show),
-        _route("/stacky/watch/<deployment_id>/", watch, is_timely=True),
-        _route("/stacky/search/", search),
-        _route("/stacky/kpi/", kpi, is_timely=True),
-        _route("/stacky/kpi/<tenant_id>/", kpi, is_timely=True),
-        _route("/stacky/usage/<kind>/", usage),
+        _route("/stacky/deployments/", deployments, table_schema(described.DEPLOYMENTS)),
+        _route("/stacky/events/", events, table_schema(described.EVENT_TYPES), described.SERVICE_OR_ALL),
+        _route("/stacky/hosts/", hosts, table_schema(described.HOSTS), described.SERVICE_OR_ALL),
+        _route(
+            "/stacky/uuid/",
+            uuid,
+            {"anyOf": list(described.EVENTS_OF.values())},
+            described.UUID,
+            described.SERVICE,
+            *described.EVENT_TIMES,
+            *PAGE,
+        ),
+        _route("/stacky/timings/", timings, described.TIMINGS_OF_ONE, described.OPERATION, *described.ENDS, *PAGE),
+        _route("/stacky/timings/uuid/", timings_uuid, table_schema(described.TIMINGS), described.INSTANCE),
+        _route(
+            "/stacky/summary/",
+            summary,
+            table_schema(described.SUMMARY),
+            described.ONLY_INSTANCE,
+            *described.TIMINGS_PAGE,
+        ),
+        _route(
+            "/stacky/request/",
+            request,
+            described.EVENTS_OF["nova"],
+            described.REQUEST_ID,
+            *described.EVENT_TIMES,
+            *PAGE,
+        ),
+        _route("/stacky/reports/", reports, table_schema(described.REPORTS), *described.CREATED, *PAGE, is_timely=True),
+        _route(
+            "/stacky/reports/search/",
+            reports_search,
+            table_schema(described.FOUND_REPORTS),
+            *described.REPORT_CRITERIA,
+            is_timely=True,
+        ),
+        _route(
+            "/stacky/report/<report_id>/",
+            report,
+            described.REPORT,
+            described.REPORT_ID,
+            is_timely=True,
+            refusals=described.ABSENT,
+        ),
+        _route(
+            "/stacky/show/<event_id>/",
+            show,
+            described.SHOWN,
+            described.EVENT_ID,
+            described.SERVICE,
+            refusals=described.ABSENT,
+        ),
+        _route(
+            "/stacky/watch/<deployment_id>/",
+            watch,
+            described.WATCHED,
+            described.DEPLOYMENT_ID,
+            described.SERVICE,
+            described.SINCE,
+            described.EVENT_NAME,
+            is_timely=True,
+            refusals=described.ABSENT,
+        ),
+        _route(
+            "/stacky/search/",
+            search,
+            table_schema(described.FOUND_EVENTS),
+            described.FIELD,
+            described.VALUE,
+            described.SERVICE,
+            *described.EVENT_TIMES,
+            *PAGE,
+        ),
+        _route("/stacky/kpi/", kpi, table_schema(described.KPIS), is_timely=True),
+        _route(
+            "/stacky/kpi/<tenant_id>/",
+            kpi,
+            table_schema(described.KPIS),
+            described.TENANT,
+            is_timely=True,
+            refusals=described.ABSENT,
+        ),
+        _route("/stacky/usage/<kind>/", usage, None, described.KIND, refusals=described.ABSENT, is_former=True),
     ),
     wording=error_table,
+    errors=ERROR_TABLE,
+    about="Events, timings and reports as tables, for the stacky command line: StackTach's interface.",
 )

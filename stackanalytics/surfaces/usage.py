@@ -9,11 +9,10 @@ of StackTach where that is silent.
 
 import logging
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from http import HTTPStatus
 from types import MappingProxyType
-from typing import Annotated, Any, Literal, TypeAlias, TypeVar
+from typing import Annotated, Any, TypeAlias, TypeVar
 from urllib.parse import parse_qs
 
 import msgspec
@@ -23,19 +22,31 @@ import pyarrow as pa
 from stackanalytics import times
 from stackanalytics.analytics import event
 from stackanalytics.analytics.exists_state import exists_links, exists_states, exists_statistics
-from stackanalytics.analytics.usage_record import Criteria, Noun, usage_records
+from stackanalytics.analytics.usage_record import Criteria, usage_records
 from stackanalytics.errors import DataError, InputError, NotFoundError
 from stackanalytics.lake import Lake
 from stackanalytics.lake.usage_state import Confirmation, StoredTenant, Tenant
 from stackanalytics.schema import FIELDS, INSTANT
+from stackanalytics.surfaces import usage_description as described
+from stackanalytics.surfaces.description import Body, Parameter, Schema, list_schema, object_schema
 from stackanalytics.surfaces.encoding import YEARS, Parameters, given, number, page, uuid_like
+from stackanalytics.surfaces.parameter import PAGE
 from stackanalytics.surfaces.route import Request, Route, Surface, first_sentence
+from stackanalytics.surfaces.usage_kind import (
+    DELETES,
+    EXISTS,
+    IMAGE_DELETES,
+    IMAGE_EXISTS,
+    IMAGES,
+    LAUNCHES,
+    Kind,
+    ServiceName,
+)
 
 _log = logging.getLogger(__name__)
 
 Endpoint: TypeAlias = Callable[[Lake, Request, datetime], object]
 Record: TypeAlias = dict[str, object]
-ServiceName: TypeAlias = Literal["nova", "glance"]
 Word: TypeAlias = str | int
 Code: TypeAlias = Annotated[int, msgspec.Meta(ge=0, lt=2**31)]
 T = TypeVar("T")
@@ -53,69 +64,6 @@ EVENT_SERVICES: Mapping[str, Mapping[str, Any]] = MappingProxyType(
         "glance": {"exchange": "glance"},
         "generic": {"not_exchange": ("nova", "glance")},
     }
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Kind:
-    """One kind of records: its fields by StackTach's names, the names around lists and single ones, its order."""
-
-    noun: Noun
-    fields: Mapping[str, str]
-    many: str
-    one: str
-    order_by: str
-    service: ServiceName | None = None
-
-    @property
-    def askable(self) -> Mapping[str, str]:
-        """The columns that can be asked for and ordered by, by name: deployment and host, which are not shown, too."""
-        found_later = ("launch_id", "delete_id", "fail_reason")
-        shown = {name: column for name, column in self.fields.items() if column not in found_later}
-        return {**shown, "deployment": "deployment", "host": "host"}
-
-
-def _fields(names: str, **renamed: str) -> Mapping[str, str]:
-    return MappingProxyType({**{name: name for name in names.split()}, **renamed})
-
-
-_FLAVOR_AND_METADATA = "instance_type_id instance_flavor_id tenant os_architecture os_distro os_version rax_options"
-_EXISTS = "id message_id deleted_at audit_period_beginning audit_period_ending status fail_reason send_status event_id"
-_LINKS = {"usage": "launch_id", "delete": "delete_id", "received": "received_at"}
-
-LAUNCHES = Kind(
-    "launches",
-    _fields(f"id instance request_id launched_at {_FLAVOR_AND_METADATA}"),
-    "launches",
-    "launch",
-    "launched_at",
-)
-DELETES = Kind("deletes", _fields("id instance launched_at deleted_at", raw="id"), "deletes", "delete", "launched_at")
-EXISTS = Kind(
-    "exists",
-    _fields(f"{_EXISTS} instance launched_at {_FLAVOR_AND_METADATA} bandwidth_public_out", raw="id", **_LINKS),
-    "exists",
-    "exist",
-    "id",
-    "nova",
-)
-IMAGES = Kind(
-    "images",
-    _fields("id created_at size", uuid="image", owner="tenant", last_raw="id"),
-    "images",
-    "launch",  # so it is called in StackTach
-    "created_at",
-)
-IMAGE_DELETES = Kind(
-    "image_deletes", _fields("id deleted_at", uuid="image", raw="id"), "deletes", "delete", "deleted_at"
-)
-IMAGE_EXISTS = Kind(
-    "image_exists",
-    _fields(f"{_EXISTS} created_at size", uuid="image", owner="tenant", raw="notification_id", **_LINKS),
-    "exists",
-    "exist",
-    "id",
-    "glance",
 )
 
 
@@ -408,13 +356,15 @@ def _entries(told: Mapping[Any, Any] | list[Any]) -> list[tuple[Any, Any]]:
 def _to_repair(request: Request) -> tuple[ServiceName, list[str]]:
     """Read the form of a repair."""
     try:
-        form = parse_qs(request.body.decode(), errors="strict")
+        form = parse_qs(request.body.decode(), keep_blank_values=True, errors="strict")
     except ValueError:
         raise InputError("the request body is no form: give message_ids=… once for each record") from None
     message_ids = list(dict.fromkeys(form.get("message_ids", [])))
-    if not message_ids:
-        raise InputError("'message_ids' missing from request body: give message_ids=… once for each record")
-    match form.get("service", ["nova"])[-1]:
+    if not message_ids or "" in message_ids:
+        raise InputError(
+            "'message_ids' missing from request body, or one is empty: give message_ids=… once for each record"
+        )
+    match form.get("service", ["nova"])[-1] or "nova":
         case "nova" | "glance" as service:
             return service, message_ids
         case service:
@@ -460,24 +410,81 @@ def _of(endpoint: Callable[[Lake, Request, Kind], Record], kind: Kind) -> Endpoi
 
 def _lists(paths: Iterable[str], kind: Kind, what: str) -> tuple[Route, ...]:
     """Return the routes of a kind of records, all of them and by id, under each of the paths."""
-    is_stateful = kind.service is not None
-    return tuple(
-        route
-        for path in paths
-        for route in (
-            Route(path, _of(records, kind), f"{what}, by any field, a page at a time.", is_stateful=is_stateful),
-            Route(f"{path}<id>/", _of(record, kind), f"{what}: the one with an id.", is_stateful=is_stateful),
-        )
+    return tuple(route for path in paths for route in (_list(path, kind, what), _single(path, kind, what)))
+
+
+def _list(path: str, kind: Kind, what: str) -> Route:
+    return Route(
+        path,
+        _of(records, kind),
+        f"{what}, by any field, a page at a time.",
+        is_stateful=kind.service is not None,
+        parameters=described.list_parameters(kind),
+        returns=object_schema({kind.many: list_schema(described.record_schema(kind))}),
+        detail=described.LIST,
+        example={kind.many: [described.EXAMPLES[kind.noun]]},
+    )
+
+
+def _single(path: str, kind: Kind, what: str) -> Route:
+    return Route(
+        f"{path}<id>/",
+        _of(record, kind),
+        f"{what}: the one with an id.",
+        is_stateful=kind.service is not None,
+        parameters=(described.record_id(kind),),
+        returns=object_schema({kind.one: described.record_schema(kind)}),
+        refusals=(HTTPStatus.NOT_FOUND,),
+        example={kind.one: described.EXAMPLES[kind.noun]},
     )
 
 
 def _statistics(path: str, kind: Kind, what: str) -> Route:
-    return Route(path, _of(statistics, kind), f"How many {what} are in which state.", is_stateful=True)
+    return Route(
+        path,
+        _of(statistics, kind),
+        f"How many {what} are in which state.",
+        is_stateful=True,
+        parameters=described.criteria_parameters(kind),
+        returns=described.STATISTICS,
+        example={"stats": [{"status": "pending", "send_status": 0, "event_count": 1}]},
+    )
 
 
-def _writing(path: str, endpoint: Endpoint, *methods: str) -> tuple[Route, ...]:
-    return tuple(Route(path, endpoint, first_sentence(endpoint), method=method) for method in methods)
+def _writing(
+    path: str,
+    endpoint: Endpoint,
+    *methods: str,
+    body: Body,
+    parameters: tuple[Parameter, ...] = (),
+    returns: Schema | None = None,
+    refusals: tuple[HTTPStatus, ...] = (),
+    detail: str = "",
+    example: object = None,
+) -> tuple[Route, ...]:
+    return tuple(
+        Route(
+            path,
+            endpoint,
+            first_sentence(endpoint),
+            method=method,
+            body=body,
+            parameters=parameters,
+            returns=returns,
+            refusals=refusals,
+            detail=detail,
+            example=example,
+        )
+        for method in methods
+    )
 
+
+_STORED_TENANT = {
+    "tenant": "5877054",
+    "name": "Acme Corp.",
+    "types": {"account_type": "VIP"},
+    "last_updated": "2014-01-18 12:00:00",
+}
 
 SURFACE = Surface(
     prefix="/db",
@@ -490,14 +497,79 @@ SURFACE = Surface(
         *_lists(("/db/usage/glance/exists/",), IMAGE_EXISTS, "Exists records of images"),
         _statistics("/db/stats/nova/exists/", EXISTS, "exists records of instances"),
         _statistics("/db/stats/glance/exists/", IMAGE_EXISTS, "exists records of images"),
-        Route("/db/stats/events/", event_stats, first_sentence(event_stats)),
-        *_writing("/db/confirm/usage/exists/batch/", confirm_batch, "PUT", "POST"),
-        *_writing("/db/confirm/usage/exists/<message_id>/", confirm, "PUT", "POST"),
-        *_writing("/db/repair/", repair, "POST"),
-        Route("/db/tenant/info/", tenants, first_sentence(tenants), is_stateful=True),
-        Route("/db/tenant/info/<tenant>/", tenant, first_sentence(tenant), is_stateful=True),
-        *_writing("/db/tenant/info/<tenant>/", put_tenant, "PUT", "POST"),
-        *_writing("/db/tenant/batch_info/", put_tenants, "PUT", "POST"),
+        Route(
+            "/db/stats/events/",
+            event_stats,
+            first_sentence(event_stats),
+            parameters=described.event_parameters(EVENT_SERVICES),
+            returns=described.EVENT_STATISTICS,
+            example={"stats": [{"event": "compute.instance.create.end", "event_count": 2}]},
+        ),
+        *_writing(
+            "/db/confirm/usage/exists/batch/",
+            confirm_batch,
+            "PUT",
+            "POST",
+            body=described.BATCH,
+            detail=described.CONFIRMED_BATCH,
+        ),
+        *_writing(
+            "/db/confirm/usage/exists/<message_id>/",
+            confirm,
+            "PUT",
+            "POST",
+            body=described.CONFIRMATION,
+            detail=described.CONFIRMED,
+            parameters=(described.MESSAGE_ID,),
+            refusals=(HTTPStatus.NOT_FOUND, HTTPStatus.INTERNAL_SERVER_ERROR),
+        ),
+        *_writing(
+            "/db/repair/",
+            repair,
+            "POST",
+            body=described.REPAIR,
+            detail=described.REPAIRING,
+            returns=described.REPAIRED,
+            example={"absent_exists": ["exists-9"], "exists_not_pending": []},
+        ),
+        Route(
+            "/db/tenant/info/",
+            tenants,
+            first_sentence(tenants),
+            is_stateful=True,
+            parameters=PAGE,
+            returns=described.TENANTS,
+            example={"tenants": [_STORED_TENANT]},
+        ),
+        Route(
+            "/db/tenant/info/<tenant>/",
+            tenant,
+            first_sentence(tenant),
+            is_stateful=True,
+            parameters=(described.TENANT_ID,),
+            returns=described.TENANT,
+            refusals=(HTTPStatus.NOT_FOUND,),
+            example={"tenant": _STORED_TENANT},
+        ),
+        *_writing(
+            "/db/tenant/info/<tenant>/",
+            put_tenant,
+            "PUT",
+            "POST",
+            body=described.TENANT_BODY,
+            detail=described.REPLACED,
+            parameters=(described.TENANT_ID,),
+        ),
+        *_writing(
+            "/db/tenant/batch_info/",
+            put_tenants,
+            "PUT",
+            "POST",
+            body=described.TENANTS_BODY,
+            detail=described.REPLACED,
+        ),
     ),
     wording=error,
+    errors=described.ERROR,
+    about="What billing systems read of usage, confirm and repair: StackTach's database interface.",
 )

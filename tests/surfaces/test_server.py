@@ -229,7 +229,7 @@ def test_a_part_of_a_path_is_no_parameter(url: str) -> None:
     assert shown[0][1] == ["#", 2]
 
 
-@pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"])
+@pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE"])
 @pytest.mark.parametrize(
     "path", ["/x", "/stacky", "/stacky/", "/stacky/x/", "/stacky/show/", "/db", "/db/x", "/%ff", "//"]
 )
@@ -251,8 +251,10 @@ def test_other_methods_are_not_possible(url: str, method: str, path: str) -> Non
 
 
 def test_refused_methods_say_what_is_possible(url: str) -> None:
-    """The header Allow lists the methods."""
-    assert requests.post(f"{url}/stacky/events/", timeout=60).headers["Allow"] == "GET, HEAD"
+    """The header Allow lists the methods, also where the one asked for is none of HTTP's usual ones, or of the page."""
+    for method, path in [("POST", "/stacky/events/"), ("TRACE", "/stacky/events/"), ("BREW", "/healthz"), ("PUT", "/")]:
+        assert requests.request(method, url + path, timeout=60).headers["Allow"] == "GET, HEAD"
+    assert requests.request("TRACE", f"{url}/db/repair/", timeout=60).headers["Allow"] == "POST"
 
 
 @pytest.mark.parametrize("path", WRITING)
