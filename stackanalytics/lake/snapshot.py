@@ -214,7 +214,7 @@ class Lake:
         frames: Mapping[str, pl.DataFrame],
     ) -> None:
         """Have one cursor know the samples, which it asks for: the view is so large that making it takes time."""
-        view = meter_view.samples_view(
+        samples = meter_view.samples_view(
             self._useful_meters,
             self.derivation,
             overrides=self.meter_state.overrides(),
@@ -222,22 +222,22 @@ class Lake:
             of_meter=None if meter is None else str(meter),
             has_metadata=bool(_METADATA.search(query)),
         )
-        kept = None if NOTIFICATIONS.name in frames else self._kept(view)
+        kept = None if NOTIFICATIONS.name in frames else self._kept(samples)
         if kept is None:
-            cursor.execute(view.replace("create view", "create temp view", 1))
+            cursor.execute(samples.replace("create view", "create temp view", 1))
         else:
             cursor.execute(f"set search_path = '{kept},main'")
 
-    def _kept(self, view: str) -> str | None:
+    def _kept(self, samples: str) -> str | None:
         """Return the schema that keeps a view of samples for all who ask for the same; None where there are many."""
         with self._keeping:
-            if view not in self._views and len(self._views) < KEPT_VIEWS:
+            if samples not in self._views and len(self._views) < KEPT_VIEWS:
                 name = f"view_{len(self._views)}"
                 with self._engine.cursor() as cursor:
                     cursor.execute(f"create schema {name}")
-                    cursor.execute(view.replace("create view ", f"create view {name}.", 1))
-                self._views[view] = name
-            return self._views.get(view)
+                    cursor.execute(samples.replace("create view ", f"create view {name}.", 1))
+                self._views[samples] = name
+            return self._views.get(samples)
 
     def _narrow(self, cursor: duckdb.DuckDBPyConnection, holding: dict[str, str | int]) -> None:
         """Hide, from one cursor, the files that cannot have what is asked for."""
