@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from stackanalytics.analytics.meter_query import metadata_path, pointer
-from stackanalytics.analytics.meter_selection import FIELDS, SERIES, SERIES_COLUMNS, quoted
+from stackanalytics.analytics.meter_selection import FIELDS, SERIES, SERIES_COLUMNS
 from stackanalytics.errors import InputError
 
 ALWAYS = ("min", "max", "avg", "sum", "count")
@@ -46,27 +46,35 @@ _PERCENT = re.compile(r"\d{1,3}(\.\d+)?", re.ASCII)
 
 @dataclass(slots=True)
 class Aggregates:
-    """Aggregates as SQL: what is made of the samples of a row, and the columns and values that this needs."""
+    """Aggregates by their names: the columns that they are in, what these are, and what that needs.
 
-    expressions: dict[str, str] = field(default_factory=dict)
+    In SQL the columns are numbered, since DuckDB takes names for equal that differ in case only.
+    """
+
     columns: dict[str, str] = field(default_factory=dict)
+    expressions: dict[str, str] = field(default_factory=dict)
+    sources: dict[str, str] = field(default_factory=dict)
     parameters: dict[str, object] = field(default_factory=dict)
-    names: list[str] = field(default_factory=list)
 
     @property
     def have_changes(self) -> bool:
         """Whether any is made of changes."""
-        return not CHANGES.keys().isdisjoint(self.expressions)
+        return not CHANGES.keys().isdisjoint(self.columns)
 
     @property
     def have_levels(self) -> bool:
         """Whether one needs to know for how long a volume was held."""
-        return LEVEL in self.names
+        return LEVEL in self.columns
+
+    @property
+    def counts(self) -> list[str]:
+        """The columns that count, and are 0 where there is nothing."""
+        return [column for name, column in self.columns.items() if name.startswith("cardinality/")]
 
     @property
     def sql(self) -> str:
-        """The expressions under their names, each with a comma before it."""
-        return "".join(f", {expression} as {quoted(name)}" for name, expression in self.expressions.items())
+        """The expressions under the names of their columns, each with a comma before it."""
+        return "".join(f", {expression} as {column}" for column, expression in self.expressions.items())
 
 
 def aggregates(names: Sequence[str]) -> Aggregates:
@@ -77,33 +85,36 @@ def aggregates(names: Sequence[str]) -> Aggregates:
     InputError
         If there is no such function, or its parameter cannot be used.
     """
-    asked = Aggregates(names=[name for name in dict.fromkeys(names) if name not in ALWAYS])
-    for number, name in enumerate(asked.names):
-        function, _, parameter = name.partition("/")
-        if function not in FUNCTIONS:
-            raise InputError(f"Invalid aggregation function: {function}; there are {', '.join(FUNCTIONS)}")
-        if function == "cardinality" and (source := _source(parameter, number, asked.parameters)):
-            asked.columns[f"of_{number}"] = source
-            asked.expressions[name] = f"count(distinct of_{number})"
-        elif function == "percentile" and _PERCENT.fullmatch(parameter) and float(parameter) <= 100:
-            asked.expressions[name] = f"quantile_cont(volume, {float(parameter) / 100!r})"
-        elif name in AGGREGATES:
-            asked.expressions[name] = AGGREGATES[name]
-        elif name in CHANGES:
-            asked.expressions[name] = CHANGES[name]
-        elif name != LEVEL:
-            raise InputError(
-                f"Bad aggregate: {function}.{parameter}; percentile needs a number from 0 to 100, cardinality one of "
-                f"{', '.join(FIELDS)} or metadata.<path>, all others nothing"
-            )
+    asked = Aggregates()
+    for number, name in enumerate(dict.fromkeys(names)):
+        if name == LEVEL:
+            asked.columns[name] = LEVEL
+        elif name not in ALWAYS:
+            column = asked.columns[name] = f"told_{number}"
+            asked.expressions[column] = _expression(name, f"of_{number}", asked)
     if asked.have_changes:
-        asked.columns |= SERIES_COLUMNS
+        asked.sources |= SERIES_COLUMNS
     return asked
 
 
-def _source(name: str, number: int, parameters: dict[str, object]) -> str | None:
-    path = metadata_path(name)
-    if path is None:
-        return quoted(FIELDS[name]) if name in FIELDS else None
-    parameters[f"of_{number}"] = pointer(path)
-    return f"json_extract_string(metadata, $of_{number})"
+def _expression(name: str, source: str, asked: Aggregates) -> str:
+    """Return what an aggregate is; *source* is the name of what it is made of, where that is not the volume."""
+    function, _, parameter = name.partition("/")
+    if function not in FUNCTIONS:
+        raise InputError(f"Invalid aggregation function: {function}; there are {', '.join(FUNCTIONS)}")
+    if name in AGGREGATES or name in CHANGES:
+        return AGGREGATES.get(name) or CHANGES[name]
+    if function == "percentile" and _PERCENT.fullmatch(parameter) and float(parameter) <= 100:
+        return f"quantile_cont(volume, {float(parameter) / 100!r})"
+    path = metadata_path(parameter)
+    if function == "cardinality" and path is not None:
+        asked.parameters[source] = pointer(path)
+        asked.sources[source] = f"json_extract_string(metadata, ${source})"
+        return f"count(distinct {source})"
+    if function == "cardinality" and parameter in FIELDS:
+        asked.sources[source] = f'"{FIELDS[parameter]}"'
+        return f"count(distinct {source})"
+    raise InputError(
+        f"Bad aggregate: {function}.{parameter}; percentile needs a number from 0 to 100, cardinality one of "
+        f"{', '.join(FIELDS)} or metadata.<path>, all others nothing"
+    )

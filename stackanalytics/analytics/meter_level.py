@@ -8,7 +8,7 @@ nothing is known of a series.
 import polars as pl
 
 from stackanalytics.analytics.meter_aggregate import LEVEL
-from stackanalytics.analytics.meter_selection import SERIES, SERIES_COLUMNS, Grouping, Selection, quoted
+from stackanalytics.analytics.meter_selection import SERIES, SERIES_COLUMNS, Grouping, Selection
 from stackanalytics.analytics.meter_slice import Slices, sliced
 from stackanalytics.lake import Lake
 
@@ -25,15 +25,15 @@ def time_weighted_averages(
     selected, grouped, slices
         The samples, what they are grouped by, and how time is cut.
     told
-        The rows: names of the groups, ``unit``, ``slice_us`` and ``slice_end_us``.
+        The rows: columns of the groups, ``unit``, ``slice_us`` and ``slice_end_us``.
     """
+    keys = [*grouped.columns.values(), "unit", "slice_us"]
     found = lake.sql(
         _statement(selected, grouped, slices),
         {**selected.parameters, **grouped.parameters, **slices.parameters, "until": selected.asked.until},
         holding=selected.holding,
-        frames={**slices.frames, "told": told.select(*grouped.expressions, "unit", "slice_us", "slice_end_us")},
+        frames={**slices.frames, "told": told.select(*keys, "slice_end_us")},
     )
-    keys = [*grouped.expressions, "unit", "slice_us"]
     return told.join(found, on=keys, how="left", nulls_equal=True, maintain_order="left")
 
 
@@ -94,6 +94,6 @@ def _statement(selected: Selection, grouped: Grouping, slices: Slices) -> str:
             partition by {names}unit order by slice_us rows between unbounded preceding and 1 preceding
         )
     )
-    select {names}unit, slice_us, (carried + charge) / nullif(carried_s + series_s, 0) as {quoted(LEVEL)}
+    select {names}unit, slice_us, (carried + charge) / nullif(carried_s + series_s, 0) as {LEVEL}
     from levels
     """

@@ -59,26 +59,34 @@ class Selection:
 
 @dataclass(frozen=True, slots=True)
 class Grouping:
-    """Fields whose values are told apart: the expression of each by the name that was given."""
+    """Fields whose values are told apart, with the expression of each.
+
+    In SQL their columns are numbered, since DuckDB takes names for equal that differ in case only.
+    """
 
     expressions: Mapping[str, str]
     parameters: Mapping[str, object]
 
     @property
+    def columns(self) -> dict[str, str]:
+        """The columns of the fields."""
+        return {field: f"key_{number}" for number, field in enumerate(self.expressions)}
+
+    @property
     def names(self) -> str:
-        """The names as SQL, each with a comma behind it."""
-        return "".join(f"{quoted(name)}, " for name in self.expressions)
+        """The columns as SQL, each with a comma behind it."""
+        return "".join(f"{column}, " for column in self.columns.values())
 
     @property
     def keys(self) -> str:
-        """The expressions as SQL, under their names."""
-        return "".join(f"{expression} as {quoted(name)}, " for name, expression in self.expressions.items())
+        """The expressions as SQL, under the names of their columns."""
+        return "".join(f"{self.expressions[field]} as {column}, " for field, column in self.columns.items())
 
     @property
     def presence(self) -> str:
         """The condition that a sample has the metadata that it is grouped by; empty, where it is not."""
-        paths = (name for name in self.expressions if metadata_path(name) is not None)
-        return " and ".join(f"{quoted(name)} is not null" for name in paths)
+        columns = (column for field, column in self.columns.items() if metadata_path(field) is not None)
+        return " and ".join(f"{column} is not null" for column in columns)
 
 
 def selection(meter: str | Sequence[str], query: Query) -> Selection:
@@ -105,10 +113,5 @@ def grouping(meter: str | Sequence[str], fields: Sequence[str]) -> Grouping:
                 f"Unknown argument: {field!r}: Invalid groupby fields; give {', '.join(GROUPABLE)} or metadata.<path>"
             )
         elif field != "unit":  # by which samples are told apart anyway
-            expressions[field] = quoted(column)
+            expressions[field] = f'"{column}"'
     return Grouping(expressions, parameters)
-
-
-def quoted(name: str) -> str:
-    """Return a name as SQL."""
-    return '"' + name.replace('"', '""') + '"'

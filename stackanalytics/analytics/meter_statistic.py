@@ -136,7 +136,7 @@ def statistics(
         is_small=True,
     )
     if empty:
-        found = _with_empty(found, grouped, slices, selected.asked)
+        found = _with_empty(found, grouped, slices, selected.asked, ["count", *extra.counts])
     if extra.have_levels:
         found = time_weighted_averages(lake, selected, grouped, slices, found)
     return _shown(found, grouped, extra, selected.asked)
@@ -169,7 +169,7 @@ def _statement(selected: Selection, grouped: Grouping, slices: Slices, extra: Ag
     """Return the statement: a plain one that groups, since planning a larger one takes as long as a day's samples."""
     names = grouped.names
     return f"""
-    with {sliced(selected, grouped, slices, extra.columns)}
+    with {sliced(selected, grouped, slices, extra.sources)}
     select {names}unit, slice_us, {slices.end} as slice_end_us, count(*) as count, min(volume) as min,
         max(volume) as max, fsum(volume) / count(*) as avg, fsum(volume) as sum,
         min(measured_at) as first_at, max(measured_at) as last_at{extra.sql}
@@ -179,11 +179,13 @@ def _statement(selected: Selection, grouped: Grouping, slices: Slices, extra: Ag
     """
 
 
-def _with_empty(found: pl.DataFrame, grouped: Grouping, slices: Slices, asked: Criteria) -> pl.DataFrame:
+def _with_empty(
+    found: pl.DataFrame, grouped: Grouping, slices: Slices, asked: Criteria, counts: list[str]
+) -> pl.DataFrame:
     """Add a row for each slice within the bounds in which a group has no samples of a unit that it has elsewhere."""
     if found.is_empty():
         return found
-    keys = [*grouped.expressions, "unit"]
+    keys = [*grouped.columns.values(), "unit"]
     groups = found.select(keys).unique(maintain_order=True)
     first_us, last_us = found.select(first=pl.col("slice_us").min(), last=pl.col("slice_us").max()).row(0)
     if asked.origin is not None:
@@ -197,7 +199,6 @@ def _with_empty(found: pl.DataFrame, grouped: Grouping, slices: Slices, asked: C
             f"with empty periods there would be {rows:,} rows, {between.height:,} periods of {groups.height:,} groups: "
             f"give a longer period, fewer groups, or bounds that are closer, for at most {MOST_EMPTY_ROWS:,} rows"
         )
-    counts = [name for name in found.columns if name == "count" or name.startswith("cardinality/")]
     return (
         groups.join(between, how="cross")
         .join(found, on=[*keys, "slice_us", "slice_end_us"], how="left", nulls_equal=True)
@@ -223,9 +224,9 @@ def _shown(found: pl.DataFrame, grouped: Grouping, extra: Aggregates, asked: Cri
         "duration_end_at": pl.when(is_within).then(last),
     }
     return found.select(
-        *grouped.expressions,
+        *(pl.col(column).alias(field) for field, column in grouped.columns.items()),
         *(told.get(name, pl.col(name)).alias(name) for name in STATISTIC_COLUMNS),
-        *(pl.col(name).cast(pl.Float64) for name in extra.names),
+        *(pl.col(column).cast(pl.Float64).alias(name) for name, column in extra.columns.items()),
     )
 
 

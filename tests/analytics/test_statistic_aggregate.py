@@ -188,6 +188,21 @@ def test_cardinality_of_any_field(lake: sa.Lake) -> None:
     assert row["sum"] == 35.0
 
 
+def test_names_that_differ_in_case_only(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Two paths into the metadata that differ in case only are two, as groups and as what is counted."""
+    samples = [
+        sample("m", "2026-03-02", 1, metadata={"a": "x", "A": "y"}),
+        sample("m", "2026-03-03", 1, metadata={"a": "x"}),
+    ]
+    asked = ["cardinality/metadata.a", "cardinality/metadata.A"]
+    with samples_of(tmp_path_factory.mktemp("lake"), samples) as lake:
+        counted = sa.statistics(lake, "m", aggregates=asked)
+        grouped = sa.statistics(lake, "m", group_by=["metadata.a", "metadata.A"], period="day", empty=True)
+
+    assert counted.select(asked).rows() == [(1.0, 1.0)]
+    assert grouped.select("metadata.a", "metadata.A", "count").rows() == [("x", "y", 1)]
+
+
 def test_groups_of_meters(lake: sa.Lake) -> None:
     """Meters and their types can be grouped by; units are told apart anyway."""
     found = sa.statistics(lake, ["bytes", "changes", "bytes"], group_by=["type", "unit"])
