@@ -8,8 +8,11 @@ from stackanalytics.analytics.exists_state import audit_statistics, exists_days,
 from stackanalytics.analytics.expected_usage import expected_images, expected_launches
 from stackanalytics.analytics.instance_hour import instance_hours, tenants
 from stackanalytics.analytics.meter import meters, projects, resource, resources, samples, sources, users
+from stackanalytics.analytics.meter_distribution import volume_distribution
+from stackanalytics.analytics.meter_gap import sample_gaps
 from stackanalytics.analytics.meter_query import Condition
 from stackanalytics.analytics.meter_statistic import statistics
+from stackanalytics.analytics.meter_threshold import times_above
 from stackanalytics.analytics.reason import fail_reason
 from stackanalytics.analytics.reconciliation import disputes, reconcile
 from stackanalytics.analytics.request_kpi import request_kpis, tenant_is_known
@@ -81,12 +84,14 @@ __all__ = [
     "request_kpis",
     "resource",
     "resources",
+    "sample_gaps",
     "samples",
     "slowest_timings",
     "sources",
     "statistics",
     "tenant_is_known",
     "tenants",
+    "times_above",
     "timing_distribution",
     "timing_summary",
     "timings",
@@ -94,4 +99,5 @@ __all__ = [
     "usage_gaps",
     "users",
     "verify",
+    "volume_distribution",
 ]

@@ -39,10 +39,13 @@ NEEDED: dict[str, dict[str, object]] = {
     "operation_summary": DAY,
     "reconcile": {"nova": NOVA},
     "resource": {"id": "i-1"},
+    "sample_gaps": {"meter": "instance", "longer_than_s": 60},
     "statistics": {"meter": "instance"},
     "tenant_is_known": {"tenant": "acme"},
+    "times_above": {"meter": "instance", "threshold": 0},
     "timing_distribution": {"operation": "compute.instance.create"},
     "usage_gaps": {"start": datetime(2026, 3, 2, tzinfo=UTC), "end": datetime(2026, 3, 3, tzinfo=UTC)},
+    "volume_distribution": {"meter": "instance"},
     "verify": {"until": datetime(2026, 3, 3, tzinfo=UTC)},
 }
 
@@ -90,9 +93,11 @@ def test_what_restricts_can_be_left_out(analysis: Callable[..., object]) -> None
     for name in NEEDED.get(analysis.__name__, {}):
         assert optional.pop(name) is inspect.Parameter.empty
     assert {name for name, default in optional.items() if default is not None} <= {
+        "aligned",
         "by",
         "classes",
         "descending",
+        "empty",
         "flavor_field",
         "match",
         "newest_first",

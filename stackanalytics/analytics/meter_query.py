@@ -81,6 +81,11 @@ class Criteria:
         """Where periods begin: at the lower bound, if there is one."""
         return None if self.start is None else self.start - self.offset
 
+    @property
+    def until(self) -> datetime | None:
+        """Up to where samples are looked for, if there is an upper bound."""
+        return None if self.end is None else self.end + self.offset
+
 
 def conditions(query: Query) -> list[Condition]:
     """Return a query as conditions; text is ``field<op>[type::]value;…``, as in ``ceilometer -q``."""

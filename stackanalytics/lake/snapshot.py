@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from copy import copy
 from functools import cached_property
 from pathlib import Path
+from threading import Lock
 from types import TracebackType
 from typing import Self
 
@@ -22,6 +23,7 @@ from stackanalytics.lake.statement import check_columns, check_reads
 from stackanalytics.lake.usage_state import UsageState
 from stackanalytics.schema import INFO_FIELDS, NOTIFICATIONS, SAMPLES, TABLES, Table, polars_schema
 
+KEPT_VIEWS = 64
 _SETTINGS = (
     "set global TimeZone = 'UTC'",
     "set global parquet_metadata_cache = true",
@@ -70,6 +72,8 @@ class Lake:
         self.meters = definitions(self.path)
         self.derivation = self._derivation()
         self._engine = self._open_engine(has_nouns)
+        self._views: dict[str, str] = {}
+        self._keeping = Lock()
 
     def __repr__(self) -> str:
         """Name the folder and the versions."""
@@ -129,6 +133,7 @@ class Lake:
         *,
         holding: Mapping[str, str | int | None] | None = None,
         frames: Mapping[str, pl.DataFrame] | None = None,
+        is_small: bool = False,
     ) -> pl.DataFrame:
         """Answer a query in DuckDB's SQL.
 
@@ -147,6 +152,9 @@ class Lake:
             all the same.
         frames
             What else the query can ask, by the names that it gives them.
+        is_small
+            Whether the answer is: then it is planned once instead of twice, which takes milliseconds, but
+            copied once more.
 
         Raises
         ------
@@ -161,12 +169,15 @@ class Lake:
         wanted = {name: value for name, value in (holding or {}).items() if value is not None}
         with self._engine.cursor() as cursor:
             try:
-                self._add_samples(cursor, query, wanted.pop("meter", None))
+                if _SAMPLES.search(query):
+                    self._add_samples(cursor, query, wanted.pop("meter", None), frames or {})
+                wanted.pop("meter", None)
                 self._narrow(cursor, wanted)
                 check_reads(query)
                 for name, frame in (frames or {}).items():
                     cursor.register(name, frame.to_arrow())
-                return _look_up(cursor, query, parameters) if wanted else _answer(cursor, query, parameters)
+                answer = _look_up if wanted or is_small else _answer
+                return answer(cursor, query, parameters)
             except duckdb.OutOfMemoryException as problem:
                 advice = "Ask for fewer days or columns, or let the query count and sum"
                 raise DataError(
@@ -195,18 +206,38 @@ class Lake:
         event_types = [".".join(filter(None, told)) for told in found]
         return [definition for definition in self.meters if applies_to(definition, event_types)]
 
-    def _add_samples(self, cursor: duckdb.DuckDBPyConnection, query: str, meter: str | int | None) -> None:
-        """Have one cursor know the samples, if it is asked for them: the view is so large that making it takes time."""
-        if _SAMPLES.search(query):
-            samples = meter_view.samples_view(
-                self.useful_meters,
-                self.derivation,
-                overrides=self.meter_state.overrides(),
-                hidden=self.meter_state.hidden(),
-                of_meter=None if meter is None else str(meter),
-                has_metadata=bool(_METADATA.search(query)),
-            )
+    def _add_samples(
+        self,
+        cursor: duckdb.DuckDBPyConnection,
+        query: str,
+        meter: str | int | None,
+        frames: Mapping[str, pl.DataFrame],
+    ) -> None:
+        """Have one cursor know the samples, which it asks for: the view is so large that making it takes time."""
+        samples = meter_view.samples_view(
+            self.useful_meters,
+            self.derivation,
+            overrides=self.meter_state.overrides(),
+            hidden=self.meter_state.hidden(),
+            of_meter=None if meter is None else str(meter),
+            has_metadata=bool(_METADATA.search(query)),
+        )
+        kept = None if NOTIFICATIONS.name in frames else self._kept(samples)
+        if kept is None:
             cursor.execute(samples.replace("create view", "create temp view", 1))
+        else:
+            cursor.execute(f"set search_path = '{kept},main'")
+
+    def _kept(self, samples: str) -> str | None:
+        """Return the schema that keeps a view of samples for all who ask for the same; None where there are many."""
+        with self._keeping:
+            if samples not in self._views and len(self._views) < KEPT_VIEWS:
+                name = f"view_{len(self._views)}"
+                with self._engine.cursor() as cursor:
+                    cursor.execute(f"create schema {name}")
+                    cursor.execute(samples.replace("create view ", f"create view {name}.", 1))
+                self._views[samples] = name
+            return self._views.get(samples)
 
     def _narrow(self, cursor: duckdb.DuckDBPyConnection, holding: dict[str, str | int]) -> None:
         """Hide, from one cursor, the files that cannot have what is asked for."""

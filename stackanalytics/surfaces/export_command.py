@@ -89,8 +89,10 @@ def _value(name: str, said: str, hint: Any) -> Any:
         if int in kinds:
             return int(said)
         if Sequence[str] in kinds:
-            return said.split(",")
-        return float(said) if float in kinds else said
+            return said if str in kinds and "," not in said else said.split(",")
+        if float in kinds and not (str in kinds and said.isalpha()):
+            return float(said)
+        return said
     except (ValueError, KeyError):
         wanted = " or ".join(sorted(kind.__name__ for kind in kinds if kind is not type(None)))
         raise InputError(f"{name}={said} cannot be read as {wanted}") from None

@@ -14,6 +14,7 @@ from tests.benchmarks import (
     feeding,
     landing,
     lookup,
+    metering,
     reporting,
     serving,
     tenant,
@@ -34,6 +35,7 @@ BENCHMARKS: Mapping[str, Callable[[Workload], Iterator[Figure]]] = {
     "verification": verification.measure,
     "reporting": reporting.measure,
     "tenants": tenant.measure,
+    "metering": metering.measure,
 }
 WITHOUT_LAKE = frozenset({"landing", "disk", "feeding", "verification", "reporting", "tenants"})
 

@@ -30,7 +30,7 @@ def measure(workload: Workload) -> Iterator[Figure]:
     """Poll as fast as answers come, for deployments and periods that differ."""
     with sa.open_lake(workload.lake) as lake:
         deployment_ids = [0, *lake.deployments()]
-    with _server(workload) as port:
+    with server(workload) as port:
         start_s = time.perf_counter() + WARM_UP_S
         watched = watch(
             port,
@@ -67,7 +67,8 @@ def measure(workload: Workload) -> Iterator[Figure]:
 
 
 @contextmanager
-def _server(workload: Workload) -> Iterator[int]:
+def server(workload: Workload) -> Iterator[int]:
+    """Serve the lake, and give the port."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port: int = free.getsockname()[1]
     process = subprocess.Popen(command("serve", "--lake", workload.lake, "--port", port))

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from pathlib import Path
 from uuid import UUID
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 import stackanalytics as sa
 from stackanalytics.lake import LandedSamples, SampleWriter, compact
 from stackanalytics.lake.sample_writing import SMALL_FILES
+from stackanalytics.lake.snapshot import KEPT_VIEWS
 from stackanalytics.schema import SAMPLE_GIVEN, polars_schema
 from stackanalytics.testing import sample, samples_of
 
@@ -164,3 +166,15 @@ def test_what_is_decided_about_a_meter_takes_the_place_of_what_samples_say(tmp_p
         assert sa.meters(lake, unique=True).select("meter_type", "unit").rows() == [("delta", "GB")]
         assert lake.meter_state.overrides()["a"].description == "all of it"
         assert sorted(lake.sql("select unit from stored_samples")["unit"]) == ["B", "KB"]
+
+
+def test_a_decision_holds_for_the_next_question(tmp_path: Path) -> None:
+    """However often meters are redefined while a lake is open, and by many at once, each question sees what holds."""
+    with samples_of(tmp_path, [sample("a", "2013-01-01", 1), sample("b", "2013-01-01", 2)]) as lake:
+        for number in range(KEPT_VIEWS + 2):
+            lake.meter_state.redefine("a", unit=f"u{number}")
+            assert sa.statistics(lake, "a")["unit"].to_list() == [f"u{number}"]
+        with ThreadPoolExecutor(8) as threads:
+            told = [*threads.map(lambda number: sa.statistics(lake, "ab"[number % 2])["sum"].item(), range(40))]
+
+    assert told == [1.0, 2.0] * 20

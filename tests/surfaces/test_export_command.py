@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 import stackanalytics as sa
 from stackanalytics.surfaces.export_command import analyses, export
-from stackanalytics.testing import lake_of, notification
+from stackanalytics.testing import lake_of, notification, sample, samples_of
 
 
 @pytest.fixture(scope="module")
@@ -63,6 +63,24 @@ def test_values_are_read_in_the_type_of_the_parameter(folder: Path) -> None:
     given = ["start=2026-03-02T10:00:01", "limit=1", "newest_first=true", "columns=id,phase"]
 
     assert run(folder, "events", *given).splitlines() == [b"id,phase", b"2,end"]
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        (["meter=m", "period=day"], [(86_400.0, 3)]),
+        (["meter=m", "period=3600", "empty=true"], [(3600.0, 1), (3600.0, 0), (3600.0, 2)]),
+        (["meter=m,n"], [(None, 3), (None, 1)]),
+    ],
+)
+def test_what_can_be_a_number_or_a_word(given: list[str], shown: list[tuple[float, int]], tmp_path: Path) -> None:
+    """A period is a number or a word; commas tell several meters apart."""
+    told = [("m", "10:00"), ("m", "12:00"), ("m", "12:30"), ("n", "10:00")]
+    samples_of(tmp_path, [sample(meter, f"2026-03-02 {at}", 1) for meter, at in told]).close()
+
+    found = pl.read_csv(run(tmp_path, "statistics", *given))
+
+    assert found.select("period_s", "count").rows() == shown
 
 
 @pytest.mark.parametrize(
