@@ -12,7 +12,7 @@ from stackanalytics.lake import delta
 from stackanalytics.lake.lock import exclusive
 from stackanalytics.lake.meter_definition import digest
 from stackanalytics.lake.meter_view import DEFINITIONS, DERIVED, Derivation, derived_samples, told_again
-from stackanalytics.lake.sample_writing import ORDER, commit_samples
+from stackanalytics.lake.sample_writing import commit_samples
 from stackanalytics.lake.snapshot import Lake
 from stackanalytics.schema import NOTIFICATIONS, SAMPLES
 
@@ -70,7 +70,6 @@ def _derive(lake: Lake, derivation: Derivation, until: int) -> int:
         f"""
         select *, cast(null as bigint) as sequence
         from ({derived_samples(lake.useful_meters, f"id <= {until} and ({derivation.pending})")})
-        order by {", ".join(ORDER)}
         """
     )
     again = lake.sql(told_again(Derivation(derivation.last_id, derivation.stale, is_complete=False)))

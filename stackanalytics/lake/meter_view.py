@@ -35,8 +35,8 @@ _HEX = "0123456789abcdef"
 UUID5 = f"""
 create macro uuid5(name) as (
     with hashed as (select sha1(unhex('{NAMESPACE.hex}') || encode(name)) as h)
-    select h[1:8] || '-' || h[9:12] || '-5' || h[14:16] || '-'
-        || substr('{"89ab" * 4}', instr('{_HEX}', h[17]), 1) || h[18:20] || '-' || h[21:32]
+    select substr(h, 1, 8) || '-' || substr(h, 9, 4) || '-5' || substr(h, 14, 3) || '-'
+        || substr('{"89ab" * 4}', instr('{_HEX}', substr(h, 17, 1)), 1) || substr(h, 18, 3) || '-' || substr(h, 21, 12)
     from hashed
 )
 """
