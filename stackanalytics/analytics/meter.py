@@ -20,6 +20,7 @@ METER_FIELDS = tuple(
 )
 RESOURCE_FIELDS = (*METER_FIELDS, "timestamp", "measured_at")
 
+NOTIFICATIONS_AT_ONCE = 50_000
 _NEWEST_FIRST = "measured_at desc, meter, resource, sample_id, volume"
 
 
@@ -45,8 +46,8 @@ def samples(
     polars.DataFrame
         A row a sample, with
 
-        * ``sample_id`` (String): made of what identifies its notification and its meter, so that it is
-          the same whenever and in whatever order notifications are landed
+        * ``sample_id`` (String): as posted; of what a notification yields made of what identifies that and the meter,
+          so that it is the same whenever and in whatever order notifications are landed
         * ``meter``, ``meter_type`` (gauge, delta or cumulative), ``unit`` (String)
         * ``volume`` (Float64): in that unit
         * ``resource``, ``tenant``, ``user``, ``source`` (String)
@@ -58,8 +59,8 @@ def samples(
     InputError
         If a condition cannot be used.
 
-    Source: notifications, by the definitions in ``stackanalytics/lake/meters.toml`` and in the lake's own
-    ``meters.toml``, which are Ceilometer's.
+    Source: samples that were posted, and notifications, by the definitions in
+    ``stackanalytics/lake/meters.toml`` and in the lake's own ``meters.toml``, which are Ceilometer's.
 
     Examples
     --------
@@ -198,7 +199,7 @@ def resources(lake: Lake, *, query: Query = None, limit: int | None = None, offs
     )
     found = lake.sql(
         """
-        select resource, first_at, last_at, meter, tenant, "user", source, notification_id, posted_context
+        select resource, first_at, last_at, measured_at, meter, tenant, "user", source, notification_id, posted_context
         from samples join page using (resource)
         where measured_at = last_at and date between $first_day and $last_day
         qualify meter = max(meter) over (partition by resource)
@@ -207,7 +208,7 @@ def resources(lake: Lake, *, query: Query = None, limit: int | None = None, offs
         frames={"page": page},
     )
     # of several samples at the last instant the greatest counts, since none came last in all orders of landing
-    newest = _with_metadata(lake, found, of=("notification_id", "meter", "resource")).sort(
+    newest = _with_metadata(lake, found, of=("notification_id", "meter", "resource", "measured_at")).sort(
         "resource", "tenant", "user", "source", "metadata", nulls_last=False
     )
     return (
@@ -333,14 +334,25 @@ def _metadata(asked: Criteria) -> str:
 
 def _with_metadata(lake: Lake, found: pl.DataFrame, *, of: Sequence[str] = ("sample_id",)) -> pl.DataFrame:
     """Return samples with their metadata: as posted, or as their notifications tell."""
-    derived = found.select(pl.col("notification_id").drop_nulls().unique())
-    if derived.is_empty():
+    derived = found["notification_id"].drop_nulls().unique().sort()
+    parts = [derived[place : place + NOTIFICATIONS_AT_ONCE] for place in range(0, len(derived), NOTIFICATIONS_AT_ONCE)]
+    if not parts:
         return found.rename({"posted_context": "metadata"})
+    told = pl.concat(_told_metadata(lake, part, of) for part in parts)
+    return found.join(told, on=list(of), how="left", maintain_order="left").with_columns(
+        metadata=pl.coalesce("metadata", "posted_context")
+    )
+
+
+def _told_metadata(lake: Lake, ids: pl.Series, of: Sequence[str]) -> pl.DataFrame:
+    """Return the metadata that some notifications tell of their samples."""
     notifications = lake.sql(
-        "from notifications where id in (select notification_id from derived)", frames={"derived": derived}
+        "from notifications where id between $first and $last and id in (select notification_id from derived)",
+        {"first": ids.min(), "last": ids.max()},
+        frames={"derived": ids.to_frame()},
     )
     # put in the place of all notifications, these few yield their samples in no time
-    told = lake.sql(
+    return lake.sql(
         f"""
         select {", ".join(of)}, min(cast(metadata as varchar)) as metadata
         from samples
@@ -348,7 +360,4 @@ def _with_metadata(lake: Lake, found: pl.DataFrame, *, of: Sequence[str] = ("sam
         group by all
         """,
         frames={"notifications": notifications},
-    )
-    return found.join(told, on=list(of), how="left", maintain_order="left").with_columns(
-        metadata=pl.coalesce("metadata", "posted_context")
     )

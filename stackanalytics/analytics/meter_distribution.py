@@ -11,6 +11,7 @@ from stackanalytics.errors import InputError
 from stackanalytics.lake import Lake
 from stackanalytics.schema import polars_schema
 
+MOST_CLASSES = 10_000
 VOLUME_COLUMNS = ("meter", "unit", "lower", "upper", "count", "share")
 
 
@@ -41,7 +42,7 @@ def volume_distribution(
     Raises
     ------
     InputError
-        If a condition cannot be used, or *classes* is below 1.
+        If a condition cannot be used, or *classes* is not from 1 to 10,000.
 
     Source: the samples.
 
@@ -50,8 +51,8 @@ def volume_distribution(
     >>> sa.volume_distribution(lake, "instance")["share"].to_list()
     [1.0]
     """
-    if classes < 1:
-        raise InputError(f"classes is {classes}; there must be at least 1")
+    if not 1 <= classes <= MOST_CLASSES:
+        raise InputError(f"classes is {classes}; there can be 1 to {MOST_CLASSES:,}")
     selected = selection(meter, query)
     ranges = lake.sql(
         f"""

@@ -155,10 +155,12 @@ class Calendar(Slices):
         instants = first.dt.convert_time_zone("UTC").to_physical()
         if self.unit == "hour":
             second = shown.dt.replace_time_zone(self.timezone, ambiguous="latest", non_existent="null")
-            found = pl.concat([instants, second.dt.convert_time_zone("UTC").to_physical()])
+            instants_again = second.dt.convert_time_zone("UTC").to_physical()
         else:
-            skipped = shown.to_physical().filter(instants.is_null())
-            found = pl.concat([instants, pl.Series([self._passed(us) for us in skipped], dtype=pl.Int64)])
+            instants_again = instants
+        skipped = shown.to_physical().filter(instants.is_null())
+        passed = pl.Series([self._passed(us) for us in skipped], dtype=pl.Int64)
+        found = pl.concat([instants, instants_again, passed])
         return found.drop_nulls().unique().sort()
 
     def _passed(self, local_us: int) -> int:

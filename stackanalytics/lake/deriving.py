@@ -17,12 +17,13 @@ from stackanalytics.lake.snapshot import Lake
 from stackanalytics.schema import NOTIFICATIONS, SAMPLES
 
 LOCK = ".deriving"
-STEP = 250_000  # notifications
+FIRST_STEP, LONGEST_STEP = 20_000, 250_000  # notifications
+STEP_SAMPLES = 1_000_000
 
 
 @dataclass(slots=True)
 class Derived:
-    """How many notifications were looked at, and how many samples they yielded."""
+    """How many notifications were looked at, some of them again, and how many samples they yielded."""
 
     notifications: int = 0
     samples: int = 0
@@ -49,12 +50,15 @@ def derive(folder: Path | str, *, on_progress: Callable[[Derived], None] | None 
     folder, done = Path(folder), Derived()
     with exclusive(folder, LOCK), _opened(folder) as lake:
         last = delta.last_id(delta.open_table(folder, NOTIFICATIONS, lake.tables[NOTIFICATIONS.name]))
-        derivation = lake.derivation
+        derivation, step = lake.derivation, FIRST_STEP
         while derivation.last_id < last or derivation.stale:
-            until = min(derivation.last_id + STEP, last)
-            done.samples += _derive(lake, derivation, until)
+            until = min(derivation.last_id + step, last)
+            samples = _derive(lake, derivation, until)
+            done.samples += samples
             done.notifications += until - derivation.last_id + len(derivation.stale)
-            derivation = Derivation(until, (), is_complete=until == last)
+            derivation = Derivation(until, {}, is_complete=until == last)
+            # as many as make about so many samples, which must all be in memory
+            step = min(step * STEP_SAMPLES // max(samples, 1) + 1, LONGEST_STEP)
             if on_progress:
                 on_progress(done)
     return done
@@ -79,7 +83,7 @@ def _derive(lake: Lake, derivation: Derivation, until: int) -> int:
             lake.path,
             delta.open_table(lake.path, SAMPLES),
             [samples.select(SAMPLES.fields)] if samples.height else [],
-            without=[*derivation.stale, *again["id"]] if derivation.last_id else (),
+            without={*derivation.stale, *again["id"]} if derivation.last_id else (),
             is_derived_anew=not derivation.last_id,
             marks={DERIVED: until, DEFINITIONS: digest(lake.meters)},
             note={"derived": str(samples.height)},

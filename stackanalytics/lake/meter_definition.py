@@ -4,6 +4,7 @@ The definitions of the package are in ``meters.toml`` beside this module, which 
 a lake can add to them, or replace some, in a ``meters.toml`` of its own.
 """
 
+import math
 import re
 import tomllib
 from collections.abc import Iterable
@@ -180,6 +181,10 @@ def _faults(definition: Definition) -> Iterable[str]:
     place = definition.user_metadata
     if place is not None and not re.fullmatch(r"\$\.payload(\.\w+)+", place, re.ASCII):
         yield f"{place!r} is no place in the payload, such as $.payload.metadata"
+    for meter in definition.meters:
+        number = meter.volume.times if isinstance(meter.volume, Calculation) else meter.volume
+        if isinstance(number, float) and not math.isfinite(number):
+            yield f"{number} is no volume of {meter.name}"
     for value in values_of(definition):
         if value not in NOTIFICATION_FIELDS and not _PATH.fullmatch(value):
             yield f"{value!r} is neither a column of notifications nor a path such as $.payload.size"

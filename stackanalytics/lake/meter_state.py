@@ -5,7 +5,7 @@ with the first writing; until then they read as empty.
 """
 
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +21,7 @@ _TABLES = (
         is_hidden integer not null default 0
     ) without rowid
     """,
-    "create table if not exists stale_notifications (id integer primary key)",
+    "create table if not exists stale_notifications (id integer primary key, changes integer not null default 1)",
 )
 
 _REDEFINE = """
@@ -85,17 +85,18 @@ class MeterState:
         """Note that what was derived of some notifications is out of date."""
         with self._writing() as connection:
             connection.executemany(
-                "insert into stale_notifications (id) values (?) on conflict do nothing", [(id,) for id in ids]
+                "insert into stale_notifications (id) values (?) on conflict do update set changes = changes + 1",
+                [(id,) for id in ids],
             )
 
-    def stale(self) -> list[int]:
-        """Return the ids of the notifications of which what was derived is out of date."""
-        return [id for (id,) in self._rows("select id from stale_notifications order by id")]
+    def stale(self) -> dict[int, int]:
+        """Return how often notifications changed since what was derived of them, by their ids."""
+        return dict(self._rows("select id, changes from stale_notifications order by id"))
 
-    def remove_stale(self, ids: Iterable[int]) -> None:
-        """Note that what was derived of some notifications is up to date."""
+    def remove_stale(self, stale: Mapping[int, int]) -> None:
+        """Note that what was derived of some notifications is up to date, unless they changed since."""
         with self._writing() as connection:
-            connection.executemany("delete from stale_notifications where id = ?", [(id,) for id in ids])
+            connection.executemany("delete from stale_notifications where id = ? and changes = ?", stale.items())
 
     def _rows(self, query: str) -> list[tuple[Any, ...]]:
         with _connected(self._path) as connection:

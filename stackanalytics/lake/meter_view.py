@@ -4,7 +4,7 @@
 ``volume``, ``resource``, ``tenant``, ``user``, ``source``, ``metadata`` (JSON), ``recorded_at``, ``sample_id``,
 and ``date``, the day of ``measured_at``, by which queries should restrict what they read;
 ``notification_id`` is that of the notification, null where there is none, and ``posted_context`` the metadata of posted
-samples alone. A column that a query does not ask for is not computed.
+samples alone. A column that a query does not ask for is not computed; ``metadata`` is there where a query names it.
 
 What notifications measure is stored up to one of them; what later ones tell is found when it is asked for. So is what
 has a constant volume, such as that an instance exists: it is never stored. Neither is the metadata of what
@@ -29,6 +29,9 @@ NAMESPACE = UUID("5a4dbd02-bc9b-5d0a-9e36-6dd0c8ba20b4")
 
 _PHASE = re.compile(r"\.(start|end|error)?$")
 _LAST = chr(0x10FFFF)
+# what Python and Parquet's other readers can hold
+_FIRST_INSTANT = "timestamptz '0001-01-01 00:00:00+00'"
+_LAST_INSTANT = "timestamptz '9999-12-31 23:59:59.999999+00'"
 _HEX = "0123456789abcdef"
 
 # a uuid of version 5, as RFC 9562 makes it of a name
@@ -44,17 +47,21 @@ create macro uuid5(name) as (
 # what users told about their resources under names that begin with metering.
 METERING = """
 create macro metering(told) as (
-    to_json(map_from_entries(list_transform(
-        list_filter(json_keys(told), lambda key: starts_with(key, 'metering.')),
-        lambda key: {k: replace(key[10:], '.', '_'), v: json_extract_string(told, '/' || key)[:256]}
+    with listed as (
+        select list_transform(
+            list_sort(list_distinct(list_filter(json_keys(told), lambda key: starts_with(key, 'metering.')))),
+            lambda key: {
+                k: replace(key[10:], '.', '_'),
+                v: json_extract_string(told, '/' || replace(replace(key, '~', '~0'), '/', '~1'))[:256]
+            }
+        ) as entries
+    )
+    -- of several names that become one, the first counts
+    select to_json(map_from_entries(list_filter(
+        entries, lambda entry, place: list_position(list_transform(entries, lambda each: each.k), entry.k) = place
     )))
+    from listed
 )
-"""
-
-METERED = """
-create view metered as
-select * exclude (event_type), event_type as sent_event_type, concat_ws('.', operation, phase) as event_type
-from notifications
 """
 
 # only nova has a versioned format, in which clouds tell what they tell in the other, too
@@ -77,7 +84,7 @@ from (
 """
 
 _PAYLOAD = """coalesce(try(json_extract(body, '$.payload."nova_object.data"')), try(json_extract(body, '$.payload')))"""
-METER_NOUNS = (UUID5, METERING, METERED, METERED_ONCE)
+METER_NOUNS = (UUID5, METERING, METERED_ONCE)
 EVENT_TYPES = "select distinct operation, phase from notifications"
 
 _COLUMNS = (
@@ -109,13 +116,14 @@ semi join (from notifications where format = 'legacy' and instance is not null a
 class Derivation:
     """What is stored of what notifications measure.
 
-    ``last_id`` is the id of the last notification that was derived, ``stale`` are ids up to it that must be
-    derived again; ``is_complete`` tells that there is nothing after it, and ``is_ahead`` that more is stored than the
-    notifications at hand yield, since these are of a former version.
+    ``last_id`` is the id of the last notification that was derived. ``stale`` are the ids of those that must be
+    derived again, with how often they were replaced; in SQL the ids are ``stale_ids``. ``is_complete`` tells that
+    there is nothing after it, and ``is_ahead`` that more is stored than the notifications at hand yield, since these
+    are of a former version.
     """
 
     last_id: int
-    stale: Collection[int]
+    stale: Mapping[int, int]
     is_complete: bool
     is_ahead: bool = False
 
@@ -123,7 +131,7 @@ class Derivation:
     def pending(self) -> str:
         """The condition that a notification has to be derived yet."""
         later = f"id > {self.last_id}"
-        return f"{later} or id in ({', '.join(map(str, self.stale))})" if self.stale else later
+        return f"{later} or id in (from stale_ids)" if self.stale else later
 
     @property
     def has_pending(self) -> bool:
@@ -164,8 +172,9 @@ def samples_view(
         parts += _derived(existing(definitions))
         parts += _derived(measuring(definitions), derivation.pending) if derivation.has_pending else []
     union = "\nunion all by name\n".join(f"(select {_COLUMNS} from ({part}))" for part in parts)
+    kept = "" if has_metadata else "exclude (metadata)"
     shown = f"where meter not in ({', '.join(map(_literal, sorted(hidden)))})" if hidden else ""
-    return f"create view samples as select * {_replaced(overrides)} from ({union}) {shown}"
+    return f"create view samples as select * {kept} {_replaced(overrides)} from ({union}) {shown}"
 
 
 def derived_samples(definitions: Iterable[Definition], criterion: str) -> str:
@@ -201,7 +210,7 @@ def _stored(derivation: Derivation) -> str:
         return known if derivation.is_ahead else _STORED
     stale = f"notification_id not in ({told_again(derivation)})"
     if derivation.stale:
-        stale += f" and notification_id not in ({', '.join(map(str, derivation.stale))})"
+        stale += " and notification_id not in (from stale_ids)"
     return f"{known} and {stale}"
 
 
@@ -248,7 +257,7 @@ def _select(definition: Definition, criterion: str) -> str:
 def _measured(definition: Definition, criterion: str) -> str:
     """Return the notifications that meet a criterion, and what each of their elements is."""
     told = _with_paths(
-        f"from {_source(definition.event_types)} where {_matches(definition.event_types)} and ({criterion})",
+        f"from metered_once where {_matches(definition.event_types)} and ({criterion})",
         {_listed_path(value) for value in (*values_of(definition), definition.user_metadata or "") if value[:1] == "$"},
     )
     if definition.each is None:
@@ -278,10 +287,6 @@ def _by_number(expressions: Iterable[str]) -> str:
     return f"case number {cases} end"
 
 
-def _source(patterns: Iterable[str]) -> str:
-    return "metered_once" if any(pattern.startswith(("compute.", "*")) for pattern in patterns) else "metered"
-
-
 def _matches(patterns: list[str]) -> str:
     told = " or ".join(
         f"event_type glob {_literal(pattern)}" if "*" in pattern else f"event_type = {_literal(pattern)}"
@@ -306,7 +311,8 @@ def _elements(path: str) -> str:
 def _time(value: str) -> tuple[str, str]:
     if value == "generated_at":
         return "generated_at", "date"
-    instant = f"coalesce(try_cast({_one(value)} as timestamptz), generated_at)"
+    told = f"try_cast({_one(value)} as timestamptz)"
+    instant = f"coalesce(case when {told} between {_FIRST_INSTANT} and {_LAST_INSTANT} then {told} end, generated_at)"
     return instant, f"cast({instant} as date)"
 
 

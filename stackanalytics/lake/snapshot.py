@@ -195,7 +195,7 @@ class Lake:
         is_complete = all(file.last_id is not None and file.last_id <= last_id for file in self._notifications)
         there = delta.last_id(self._tables[NOTIFICATIONS.name])
         return meter_view.Derivation(
-            min(last_id, there), self.meter_state.stale() if last_id else (), is_complete, is_ahead=there < last_id
+            min(last_id, there), self.meter_state.stale() if last_id else {}, is_complete, is_ahead=there < last_id
         )
 
     @cached_property
@@ -234,8 +234,8 @@ class Lake:
             if samples not in self._views and len(self._views) < KEPT_VIEWS:
                 name = f"view_{len(self._views)}"
                 with self._engine.cursor() as cursor:
-                    cursor.execute(f"create schema {name}")
-                    cursor.execute(samples.replace("create view ", f"create view {name}.", 1))
+                    cursor.execute(f"create schema if not exists {name}")
+                    cursor.execute(samples.replace("create view ", f"create or replace view {name}.", 1))
                 self._views[samples] = name
             return self._views.get(samples)
 
@@ -293,6 +293,8 @@ class Lake:
         try:
             for statement in (*_SETTINGS, *views, *(_NOUNS if has_nouns else ())):
                 engine.execute(statement)
+            if self.derivation.stale:
+                engine.execute("create table stale_ids as select unnest($ids) as id", {"ids": [*self.derivation.stale]})
             hide_progress(engine)
         except duckdb.Error as problem:
             engine.close()

@@ -49,9 +49,8 @@ NAMES: Mapping[str, tuple[str, ...]] = MappingProxyType(
     }
 )
 # what agents send along, and what says nothing of the thing measured
-LEFT_OUT = frozenset({"message_signature", "monotonic_time", "metric_id", "sequence", "notification_id", "date"})
+LEFT_OUT = frozenset({"message_signature", "monotonic_time", "metric_id"})
 
-_KNOWN = LEFT_OUT.union(*NAMES.values())
 _NUMBER = re.compile(r"\s*[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?\s*", re.ASCII)
 _decode = msgspec.json.Decoder().decode
 _encode = msgspec.json.Encoder().encode
@@ -127,7 +126,9 @@ def read_sample(told: Mapping[str, Any]) -> dict[str, object]:
     UnreadableError
         If it lacks something, or a value cannot be used; the message says which.
     """
-    given = {field: _first(told, names) for field, names in NAMES.items()}
+    used = {field: _used(told, names) for field, names in NAMES.items()}
+    given = {field: None if name is None else told[name] for field, name in used.items()}
+    more = {name: told[name] for name in told if name not in LEFT_OUT and name not in used.values()}
     return {
         "sample_id": _text(given["sample_id"], "sample_id"),
         "meter": _needed(given["meter"], "meter"),
@@ -140,7 +141,7 @@ def read_sample(told: Mapping[str, Any]) -> dict[str, object]:
         "source": _text(given["source"], "source"),
         "measured_at": _instant(_needed(given["measured_at"], "measured_at"), "measured_at"),
         "recorded_at": _instant(_text(given["recorded_at"], "recorded_at"), "recorded_at"),
-        "metadata": _metadata(given["metadata"], {name: told[name] for name in told if name not in _KNOWN}),
+        "metadata": _metadata(given["metadata"], more),
     }
 
 
@@ -203,8 +204,9 @@ def _object(sample: object) -> Mapping[str, Any]:
     return sample
 
 
-def _first(told: Mapping[str, Any], names: Iterable[str]) -> object:
-    return next((told[name] for name in names if told.get(name) not in (None, "")), None)
+def _used(told: Mapping[str, Any], names: Iterable[str]) -> str | None:
+    """Return the first of the names under which something is told."""
+    return next((name for name in names if told.get(name) not in (None, "")), None)
 
 
 def _text(value: object, field: str) -> str | None:

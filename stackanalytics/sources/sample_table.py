@@ -6,7 +6,6 @@ What a file is, its name tells; CSV may be packed. Everything is read a portion 
 import csv
 import gzip
 import io
-import itertools
 import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -24,6 +23,7 @@ ROWS = 20_000
 LONGEST_VALUE = 64 << 20
 
 _PACKED = (".gz", ".zst")
+_DAMAGES = (csv.Error, EOFError, OSError, zlib.error)
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 
 
@@ -52,11 +52,28 @@ def _read_csv(path: Path) -> Iterator[Chunk]:
             csv.field_size_limit(LONGEST_VALUE)
             rows = csv.reader(text, strict=True)
             names = next(rows, [])
-            while portion := list(itertools.islice(rows, ROWS)):
+            for portion, problem in _portions(rows):
                 yield from _row_chunks(origin, number, names, portion)
                 number += len(portion)
-    except (csv.Error, EOFError, OSError, zlib.error) as problem:
-        yield Chunk(origin, number, [b""], problem=f"the file cannot be read on: {problem}")
+                if problem:
+                    yield _broken(origin, number, problem)
+    except _DAMAGES as problem:
+        yield _broken(origin, number, problem)
+
+
+def _portions(rows: Iterator[list[str]]) -> Iterator[tuple[list[list[str]], Exception | None]]:
+    """Yield rows a portion at a time, and what kept the last of them from going on."""
+    portion: list[list[str]] = []
+    try:
+        for row in rows:
+            portion.append(row)
+            if len(portion) == ROWS:
+                yield portion, None
+                portion = []
+    except _DAMAGES as problem:
+        yield portion, problem
+        return
+    yield portion, None
 
 
 def _opened(path: Path) -> BinaryIO:
@@ -86,12 +103,12 @@ def _row_chunks(origin: str, first: int, names: list[str], rows: list[list[str]]
 
 
 def _problem(names: list[str], row: list[str]) -> str | None:
-    if len(row) != len(names):
-        return f"the row has {len(row)} values, but there are {len(names)} columns: {', '.join(names)}"
     try:
-        "".join(row).encode()
+        "".join([*names, *row]).encode()
     except UnicodeEncodeError:
         return "not text in UTF-8"
+    if len(row) != len(names):
+        return f"the row has {len(row)} values, but there are {len(names)} columns: {', '.join(names)}"
     return None
 
 
@@ -100,8 +117,18 @@ def _read_parquet(path: Path) -> Iterator[Chunk]:
     try:
         with pq.ParquetFile(path) as file:
             for batch in file.iter_batches(batch_size=ROWS):
-                rows = pl.DataFrame(batch).to_dicts()  # with times as Python has them, whatever their unit
+                rows = pl.DataFrame(_printed(batch)).to_dicts()
                 yield Chunk(origin, number, [_encode({k: v for k, v in row.items() if v is not None}) for row in rows])
                 number += len(rows)
-    except (pa.ArrowException, OSError, TypeError) as problem:
-        yield Chunk(origin, number, [b""], problem=f"the file cannot be read on: {problem}")
+    except (pa.ArrowException, OSError, TypeError, ValueError) as problem:
+        yield _broken(origin, number, problem)
+
+
+def _printed(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """Return rows with times as texts: of them, Python does not know those of far years."""
+    columns = [column.cast(pa.string()) if pa.types.is_temporal(column.type) else column for column in batch.columns]
+    return pa.RecordBatch.from_arrays(columns, names=batch.schema.names)
+
+
+def _broken(origin: str, number: int, problem: Exception) -> Chunk:
+    return Chunk(origin, number, [b""], problem=f"the file cannot be read on: {problem}")

@@ -56,4 +56,4 @@ def own_surface(surfaces: Sequence[Surface]) -> Surface:
 
 def health(lake: Lake, request: Request, now: datetime) -> object:
     """Whether the server is alive, and the version of the lake."""
-    return {"status": "ok", "version": lake.version}
+    return {"status": "ok", "version": lake.tables}

@@ -46,8 +46,11 @@ def between(unit: str, timezone: str, start: str, end: str) -> list[tuple[str, f
         ("month", "UTC", "2026-02-28 23:59:59", "2026-03-01", [("2026-02-01 00:00+0000", 28 * 24)]),
         # hours begin where the clock shows them, in India half an hour after those of UTC
         ("hour", "Asia/Kolkata", "2026-03-01 00:00", "2026-03-01 00:01", [("2026-03-01 05:00+0530", 1)]),
-        # clocks go on by half an hour only, so that no clock shows 2 o'clock
-        ("hour", "Australia/Lord_Howe", "2026-10-03 15:00", "2026-10-03 15:01", [("2026-10-04 01:00+1030", 1.5)]),
+        # clocks go on by half an hour only: none shows 2 o'clock, and that hour begins at half past
+        (
+            *("hour", "Australia/Lord_Howe", "2026-10-03 15:00", "2026-10-03 15:31"),
+            [("2026-10-04 01:00+1030", 1), ("2026-10-04 02:30+1100", 0.5)],
+        ),
         ("hour", "Australia/Lord_Howe", "2026-04-04 15:00", "2026-04-04 15:01", [("2026-04-05 01:00+1100", 1.5)]),
         # a midnight that is skipped: the day begins at one
         ("day", "America/Sao_Paulo", "2017-10-15 12:00", "2017-10-15 13:00", [("2017-10-15 01:00-0200", 23)]),

@@ -103,9 +103,26 @@ def test_a_copy_that_tells_more_is_derived_again(tmp_path: Path) -> None:
         assert set(seen(lake)["tenant"]) == {"p-1"}
     derive(tmp_path)
     with sa.open_lake(tmp_path) as lake:
-        assert lake.meter_state.stale() == []
+        assert lake.meter_state.stale() == {}
         assert set(lake.sql("select tenant from stored_samples")["tenant"]) == {"p-1"}
         assert seen(lake).equals(told_at_once(tmp_path / "plain", [full]))
+
+
+def test_what_is_replaced_while_others_derive_is_derived_again(tmp_path: Path) -> None:
+    """A notification that changed again since it was looked at stays out of date."""
+    lake_of(tmp_path, [legacy(1)]).close()
+    derive(tmp_path)
+    with sa.open_lake(tmp_path) as lake:
+        lake.meter_state.add_stale([1])
+        seen_before = lake.meter_state.stale()
+        lake.meter_state.add_stale([1])
+        lake.meter_state.remove_stale(seen_before)
+        assert lake.meter_state.stale() == {1: 2}
+
+    derive(tmp_path)
+    with sa.open_lake(tmp_path) as lake:
+        assert lake.meter_state.stale() == {}
+        assert sa.statistics(lake, "memory")["count"].to_list() == [1]
 
 
 def test_other_definitions_are_derived_anew(tmp_path: Path) -> None:

@@ -93,6 +93,22 @@ def test_both_formats_count_once(tmp_path: Path) -> None:
     assert sorted(found.select("resource", "volume").rows()) == [("i-1", 512.0), ("i-2", 512.0)]
 
 
+def test_names_of_user_metadata_may_become_one(tmp_path: Path) -> None:
+    """Of users' names that differ in dots only the first counts, and names may have any sign."""
+    told = {"metering.a.b": "1", "metering.a_b": "2", "metering.c/d~e": "3", "other": "4"}
+    with lake_of(tmp_path, [created(metadata=told)]) as lake:
+        [metadata] = sa.samples(lake, meter="instance")["metadata"].to_list()
+
+    assert json.loads(metadata)["user_metadata"] == {"a_b": "1", "c/d~e": "3"}
+
+
+def test_the_metadata_are_there_when_they_are_named(tmp_path: Path) -> None:
+    """Reading metadata takes long: a query that names them gets them, one that does not sees no such column."""
+    with lake_of(tmp_path, [created()]) as lake:
+        assert "metadata" not in lake.sql("select * from samples").columns
+        assert lake.sql("select metadata from samples")["metadata"].null_count() == 0
+
+
 def test_order_and_repetition_change_nothing(tmp_path: Path) -> None:
     """Samples and their ids are the same for notifications in another order, and twice."""
     messages = [created(instance=f"i-{number}", message_id=f"m-{number}") for number in range(5)]
@@ -151,6 +167,7 @@ def test_a_lake_can_have_meters_of_its_own(tmp_path: Path) -> None:
         ("[[notifications]]\nevent_types = ['a b']\nresource = 'id'\nmeters = [<m>]", "'a b' is no pattern"),
         ("[[notifications]]\nevent_types = ['a']\nresource = 'x'\nmeters = [<m>]", "'x' is neither a column"),
         ("[[notifications]]\nevent_types = ['a']\nresource = '@.x'\nmeters = [<m>]", "no `each`"),
+        ("[[notifications]]\nevent_types = ['a']\nresource = 'id'\nmeters = [<n>]", "nan is no volume of m"),
         ("[[notifications]]\nevent_types = ['a']\nresource = 'id'\nbogus = 1\nmeters = [<m>]", "bogus"),
     ],
 )
@@ -158,7 +175,7 @@ def test_a_file_that_cannot_be_used_is_named(content: str, said: str, tmp_path: 
     """A lake whose file of meters is wrong says which file, and what is wrong with it."""
     meter = "{ name = 'm', type = 'gauge', unit = 'u', volume = 1 }"
     lake_of(tmp_path, []).close()
-    (tmp_path / "meters.toml").write_text(content.replace("<m>", meter))
+    (tmp_path / "meters.toml").write_text(content.replace("<m>", meter).replace("<n>", meter.replace("= 1", "= nan")))
 
     with pytest.raises(LakeError) as caught:
         sa.open_lake(tmp_path)

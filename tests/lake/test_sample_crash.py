@@ -24,7 +24,7 @@ from stackanalytics.landing import land_samples, sample
 from stackanalytics.sources import files
 from stackanalytics.sources.sample_table import read_samples
 
-sample.BATCH_ROWS, files.BLOCK_BYTES, deriving.STEP = 10, 1000, 5
+sample.BATCH_ROWS, files.BLOCK_BYTES, deriving.FIRST_STEP, deriving.LONGEST_STEP = 10, 1000, 5, 5
 what, folder, source, module, name, number = sys.argv[1:]
 owner = importlib.import_module(module)
 *inside, name = name.split(".")

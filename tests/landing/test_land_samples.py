@@ -8,9 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 import stackanalytics as sa
+from stackanalytics.lake import derive
 from stackanalytics.landing import land_samples
 from stackanalytics.sources.sample_table import read_samples
 from stackanalytics.testing import lake_of, notification
@@ -203,6 +206,7 @@ def test_what_is_no_sample_becomes_a_dead_letter(line: object, said: str, tmp_pa
     [
         ("s.csv", b"meter,volume\na,1,2\n", "3 values, but there are 2 columns"),
         ("s.csv", b"meter,volume,resource,measured_at\n\xff,1,r,2013-01-01\n", "UTF-8"),
+        ("s.csv", b"gr\xf6\xdfe,meter\n1,m\n", "UTF-8"),
         ("s.csv.gz", b"no gzip", "cannot be read on"),
         ("s.csv.gz", gzip.compress(bytes(str([*range(20_000)]), "ascii"))[:-9], "cannot be read on"),
         ("s.parquet", b"PAR1", "cannot be read on"),
@@ -217,6 +221,56 @@ def test_tables_that_cannot_be_read(name: str, content: bytes, said: str, tmp_pa
     with sa.open_lake(tmp_path / "lake") as lake:
         reasons = lake.sql("select reason from dead_letters order by reason")["reason"].to_list()
     assert any(said in reason for reason in reasons)
+
+
+def test_rows_before_the_damage_are_landed(tmp_path: Path) -> None:
+    """Of a table that breaks off, what could be read is landed, and the dead letter tells the row."""
+    row = "m,{},r,2013-01-01T00:00:00\n"
+    text = "meter,volume,resource,timestamp\n" + "".join(row.format(number) for number in range(5))
+    (tmp_path / "s.csv").write_text(f'{text}q,"5"x,r,2013-01-01\n')
+
+    with landed(tmp_path / "lake", tmp_path / "s.csv") as lake:
+        assert sorted(sa.samples(lake)["volume"]) == [0, 1, 2, 3, 4]
+        assert lake.sql("select origin from dead_letters").rows() == [(f"{tmp_path / 's.csv'}, row:6",)]
+
+
+@pytest.mark.parametrize("told", ["infinity", "-infinity", "200000-01-01T00:00:00", "0044-03-15 (BC) 00:00:00"])
+def test_times_that_no_calendar_has(told: str, tmp_path: Path) -> None:
+    """What an agent dates beyond all years counts as measured when it was sent; deriving goes on."""
+    message = notification(
+        "telemetry.polling", "2013-01-01 03:00", payload={"samples": [{**STORED, "timestamp": told}]}
+    )
+    lake_of(tmp_path, [message]).close()
+
+    assert derive(tmp_path).samples == 1
+    with sa.open_lake(tmp_path) as lake:
+        assert sa.samples(lake)["measured_at"].dt.strftime("%F %T").to_list() == ["2013-01-01 03:00:00"]
+
+
+def test_far_years_in_parquet_are_dead_letters(tmp_path: Path) -> None:
+    """A time that Python cannot hold costs its row, not the file."""
+    table = pa.table(
+        {
+            "meter": ["a", "b"],
+            "volume": [1.0, 2.0],
+            "resource": ["r", "r"],
+            "timestamp": pa.array([0, 2**62 // 10**6], pa.timestamp("s")),
+        }
+    )
+    pq.write_table(table, tmp_path / "s.parquet")
+
+    with landed(tmp_path / "lake", tmp_path / "s.parquet") as lake:
+        assert sa.samples(lake)["meter"].to_list() == ["a"]
+        assert lake.sql("select count(*) as n from dead_letters")["n"].to_list() == [1]
+
+
+def test_what_no_field_uses_becomes_metadata(tmp_path: Path) -> None:
+    """Of two names of one field the second is no field, but is kept."""
+    told = {"meter": "cpu", "name": "vm-1", "volume": 1, "value": 9, "resource": "r", "timestamp": "2013-01-01"}
+
+    with landed(tmp_path / "lake", written(tmp_path / "s.jsonl", told)) as lake:
+        [metadata] = sa.samples(lake)["metadata"].to_list()
+    assert json.loads(metadata) == {"name": "vm-1", "value": 9}
 
 
 def test_secrets_are_redacted(tmp_path: Path) -> None:
