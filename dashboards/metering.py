@@ -22,7 +22,7 @@ import stackanalytics as sa
 from dashboards import theme, wording
 from dashboards.table import Column, frame_table
 from dashboards.view import View, ask_once
-from stackanalytics.analytics.meter_query import FIELD_COLUMNS, conditions, criteria
+from stackanalytics.analytics.meter_query import FIELD_COLUMNS, conditions, criteria, metadata_path
 from stackanalytics.errors import InputError
 from stackanalytics.lake import Lake
 from stackanalytics.schema import polars_schema
@@ -118,8 +118,8 @@ class Offered:
 class Answer:
     """What the lake says about a meter.
 
-    ``told`` are the statistics to show, ``statistic`` the one to draw, ``group`` the field that is grouped by, if any.
-    ``overall`` are statistics over all time, ``ranking`` the same of each group, and ``statistics`` those of each period
+    ``told`` are the statistics to show, ``statistic`` is the one to draw, ``group`` the field that is grouped by.
+    ``overall`` has statistics over all time, ``ranking`` the same of each group, ``statistics`` those of each period
     and group. All are None where no meter is chosen, or the query cannot be read, as ``query_problem`` says.
     """
 
@@ -418,25 +418,24 @@ def _undrawn(answer: Answer) -> str:
         )
     if units:
         said.append(f"Only what is measured in {unit} is drawn; the table has {', '.join(units)}, too.")
+    if metadata_path(answer.group or "") is not None:
+        said.append("Samples without such metadata are in no group.")
     return " ".join(said)
 
 
 def _picture(answer: Answer | None) -> pmui.Column:
     """Return the lines, or bars where time is not cut, with their legend and what is left out."""
-    if answer is None or not answer.is_found or (_is_whole(answer) and answer.group is None):
+    if answer is None or not answer.is_found:
         return pmui.Column()
-    lines = _lines(answer)
-    plot = _bars(answer) if _is_whole(answer) else _curves(answer, lines)
-    legend = (
-        []
-        if answer.group is None or _is_whole(answer)
-        else list(zip(theme.CATEGORIES, (name for name, _ in lines), strict=False))
-    )
-    undrawn = _undrawn(answer)
+    is_whole = _is_whole(answer)
+    if is_whole and answer.group is None:
+        return pmui.Column()
+    lines = [] if is_whole else _lines(answer)
+    names = [name for name, _ in lines] if answer.group else []
     return pmui.Column(
-        theme.plot(plot, HEIGHT),
-        *([theme.legend(legend)] if legend else []),
-        *([theme.paragraph(undrawn)] if undrawn else []),
+        theme.plot(_bars(answer) if is_whole else _curves(answer, lines), HEIGHT),
+        theme.legend(list(zip(theme.CATEGORIES, names, strict=False))),
+        theme.paragraph(_undrawn(answer)),
         sizing_mode="stretch_width",
         sx={"gap": "12px"},
     )
