@@ -74,8 +74,8 @@ PERIODS = (
 )
 GROUPS = ("resource", "project", "user", "source")
 NO_SAMPLES = (
-    "There are no samples yet. They come with notifications of instances, volumes, images and whatever else is "
-    "metered: stackanalytics land PATH… --lake DIR"
+    "There are no samples yet. Notifications of instances, volumes, images and more yield them: "
+    "stackanalytics land PATH… --lake DIR. What was measured elsewhere lands with --samples."
 )
 
 METERS = (Column("meter", "Meter", width=420), Column("meter_type", "Type"), Column("unit", "Unit"))

@@ -10,7 +10,7 @@ import polars as pl
 from bokeh.models.widgets.tables import CellFormatter, HTMLTemplateFormatter, NumberFormatter
 
 from dashboards.theme import following
-from dashboards.wording import NOTHING, duration, amount_script
+from dashboards.wording import NOTHING, amount_script, duration
 from stackanalytics.schema import polars_schema
 
 MOST_ROWS = 12.5  # half a row, so that it shows that there are more
