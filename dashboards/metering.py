@@ -43,7 +43,7 @@ STATISTICS: Mapping[str, str] = MappingProxyType(
         "max": "Highest",
         "sum": "Sum",
         "stddev": "Standard deviation",
-        "time_weighted_avg": "Mean over time",
+        "time_weighted_avg": "Time-weighted mean",
         "first": "First",
         "last": "Last",
         "increase": "Increase",

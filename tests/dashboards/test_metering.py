@@ -105,7 +105,7 @@ def test_a_statistic_that_is_chosen_is_drawn_and_shown(lake: Lake) -> None:
     view.statistic = "time_weighted_avg"
 
     assert view.answer.statistic == "time_weighted_avg"
-    assert "Mean over time" in dict(_figures(view.answer))
+    assert "Time-weighted mean" in dict(_figures(view.answer))
     assert "time_weighted_avg" not in _hidden(view.answer)
 
 
