@@ -31,6 +31,7 @@ from stackanalytics.surfaces.encoding import frame_bytes
 HEIGHT = 340
 NEWEST = 20
 MOST_LINES = len(theme.CATEGORIES)
+MOST_POINTS = 20_000
 MOST_ROWS = 2_000
 
 STATISTICS: Mapping[str, str] = MappingProxyType(
@@ -350,9 +351,10 @@ def _period(chosen: str | None, overall: pl.DataFrame) -> float | str | None:
 
 
 def _unit(statistic: str, unit: str) -> str:
-    if statistic == "count":
-        return ""
-    return f"{unit}/s" if statistic == "rate" else unit
+    if statistic == "rate":
+        return f"{unit}/s"
+    is_volume = statistic in STATISTICS or statistic.startswith("percentile/")
+    return unit if is_volume and statistic != "count" else ""
 
 
 def _filename(form: str, answer: Answer) -> str:
@@ -387,7 +389,7 @@ def _drawn(answer: Answer) -> pl.DataFrame:
 
 
 def _lines(answer: Answer) -> list[tuple[str, pl.DataFrame]]:
-    """Return the rows of each group to draw, with what is to be called."""
+    """Return the rows of each group to draw, with what it is to be called."""
     assert answer.statistics is not None, "asked only where there are samples"
     rows = answer.statistics.filter(pl.col("unit") == answer.widest["unit"])
     if answer.group is None:
@@ -427,18 +429,24 @@ def _picture(answer: Answer | None) -> pmui.Column:
     """Return the lines, or bars where time is not cut, with their legend and what is left out."""
     if answer is None or not answer.is_found:
         return pmui.Column()
-    is_whole = _is_whole(answer)
-    if is_whole and answer.group is None:
-        return pmui.Column()
-    lines = [] if is_whole else _lines(answer)
+    lines = _lines(answer)
+    points = sum(rows.height for _, rows in lines)
+    if points > MOST_POINTS:
+        return _captioned(
+            f"{wording.count(points)} points are not drawn, as more than {wording.count(MOST_POINTS)} would be: choose "
+            "a longer period, or less of the time. The files have all."
+        )
+    if not points or (_is_whole(answer) and answer.group is None):
+        return _captioned(_undrawn(answer))
+    if _is_whole(answer):
+        return _captioned(_undrawn(answer), theme.plot(_bars(answer), HEIGHT))
     names = [name for name, _ in lines] if answer.group else []
-    return pmui.Column(
-        theme.plot(_bars(answer) if is_whole else _curves(answer, lines), HEIGHT),
-        theme.legend(list(zip(theme.CATEGORIES, names, strict=False))),
-        theme.paragraph(_undrawn(answer)),
-        sizing_mode="stretch_width",
-        sx={"gap": "12px"},
-    )
+    legend = theme.legend(list(zip(theme.CATEGORIES, names, strict=False)))
+    return _captioned(_undrawn(answer), theme.plot(_curves(answer, lines), HEIGHT), legend)
+
+
+def _captioned(words: str, *content: object) -> pmui.Column:
+    return pmui.Column(*content, theme.paragraph(words), sizing_mode="stretch_width", sx={"gap": "12px"})
 
 
 def _is_whole(answer: Answer) -> bool:

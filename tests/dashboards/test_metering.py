@@ -11,6 +11,7 @@ import pytest
 
 from dashboards.metering import (
     MOST_LINES,
+    MOST_POINTS,
     MOST_ROWS,
     NEWEST,
     Metering,
@@ -24,6 +25,7 @@ from dashboards.metering import (
     _lines,
     _meters,
     _period,
+    _picture,
     _shown,
     _undrawn,
 )
@@ -242,6 +244,34 @@ def test_groups_without_a_period_are_bars(lake: Lake) -> None:
     assert _plots(opened(lake, meter="cpu_util", group="project", period="none")) == 1
     assert _plots(opened(lake, meter="cpu_util", period="none")) == 0
     assert _plots(opened(lake, meter="cpu_util")) == 1
+
+
+@pytest.mark.parametrize(
+    ("question", "plots"),
+    [({"meter": "cpu_util", "group": "metadata.none"}, 0), ({"meter": "cpu", "query": "volume=1000"}, 1)],
+)
+def test_what_cannot_be_drawn_breaks_nothing(lake: Lake, question: dict[str, object], plots: int) -> None:
+    """Where nothing has the metadata there is no plot; the rate of one sample is a plot without points."""
+    view = opened(lake, **question)
+
+    assert view.problem == ""
+    assert _plots(view) == plots
+    for pane in view.content().select(pn.pane.HoloViews):
+        hv.render(pane.object)
+
+
+def test_too_many_points_are_not_drawn(tmp_path: Path) -> None:
+    """Beyond what a browser can draw there are words in the place of the plot, until the period is longer."""
+    begin = datetime(2026, 3, 2, tzinfo=UTC)
+    minutes = [begin + timedelta(minutes=number) for number in range(MOST_POINTS + 1)]
+    view = opened(samples_of(tmp_path, [sample("load", at, 1) for at in minutes]), meter="load", period="60")
+
+    assert _plots(view) == 0
+    assert "20,001 points are not drawn, as more than 20,000 would be" in " ".join(_visible(_picture(view.answer)))
+
+    view.period = "hour"
+
+    assert _plots(view) == 1
 
 
 def _plots(view: Metering) -> int:
