@@ -65,6 +65,14 @@ def show_verification(current: NewestLake) -> object:
     return Verification(current).page()
 
 
+@_in("dashboards.metering")
+def show_metering(current: NewestLake) -> object:
+    """What was measured: statistics of a meter over time, and its samples."""
+    from dashboards.metering import Metering
+
+    return Metering(current).page()
+
+
 def pages() -> Mapping[str, Page]:
     """Return the dashboards by the last part of their path; the one named ``""`` is the landing page.
 
@@ -78,5 +86,6 @@ def pages() -> Mapping[str, Page]:
             "events": show_events,
             "verification": show_verification,
             "reports": show_reports,
+            "metering": show_metering,
         }
     )

@@ -1,4 +1,4 @@
-"""What happened to an instance, or because of a request: its events in their order, and one of them whole."""
+"""What happened to an instance or another thing, or because of a request: its events, and one of them whole."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -23,6 +23,7 @@ EVENTS = (
     Column("instance", "Instance", "link", link="events?instance=", width=290),
     Column("request_id", "Request", "link", link="events?request_id=", width=310),
 )
+WHICH = ("instance", "request_id", "resource")
 DETAILS = (
     *("id", "deployment", "exchange", "routing_key", "publisher_id", "message_id"),
     *("instance", "request_id", "resource", "tenant", "user"),
@@ -45,18 +46,19 @@ class Answer:
 
 
 class Events(View):
-    """The events of an instance, of a request, or of both."""
+    """The events of an instance, of a request, of a resource of any kind, or of what is all of these."""
 
     TITLE = "Events"
-    QUESTION = ("instance", "request_id", "event")
+    QUESTION = ("instance", "request_id", "resource", "event")
 
     instance = param.String(None, allow_None=True, doc="uuid of an instance")
     request_id = param.String(None, allow_None=True, doc="id of a request, with its req-")
+    resource = param.String(None, allow_None=True, doc="uuid of a thing of any kind")
     event = param.Integer(None, allow_None=True, doc="id of the event to show whole")
 
     def ask(self, lake: Lake) -> Answer:
         """Ask for the events, and for the chosen one."""
-        which = {name: value for name in ("instance", "request_id") if (value := getattr(self, name))}
+        which = {name: value for name in WHICH if (value := getattr(self, name))}
         columns = ("id", *(column.field for column in EVENTS))
         chosen = None if self.event is None else ask_once(sa.event, lake, id=self.event)
         return Answer(
@@ -70,12 +72,16 @@ class Events(View):
         """Return where to say what is looked for, the events that are found, and the chosen one."""
         return pmui.Column(
             theme.filters(
-                theme.text_field(self.param.instance, "Instance"), theme.text_field(self.param.request_id, "Request")
+                theme.text_field(self.param.instance, "Instance"),
+                theme.text_field(self.param.request_id, "Request"),
+                theme.text_field(self.param.resource, "Resource of any kind"),
             ),
             self.while_waiting(),
             self.where(
                 lambda answer: answer.events is None,
-                theme.message("Give the id of an instance or of a request, or follow one from the timings."),
+                theme.message(
+                    "Give the id of an instance, of a request or of a resource, or follow one from the timings."
+                ),
             ),
             self.where(_is_empty, theme.message("There are no such events.")),
             self.built_where(_is_found, self._events),

@@ -30,6 +30,11 @@ DASHBOARDS = (
     ("events", "Events", "What happened to an instance, or because of a request, and each notification whole."),
     ("verification", "Verification", "Whether usage records agree with launches and deletes, and why some do not."),
     ("reports", "Reports", "The stored reports: as picture and table, and as files to download."),
+    (
+        "metering",
+        "Meters",
+        "What was measured: statistics of a meter over time, by project or anything else, as files too.",
+    ),
 )
 EXAMPLES = (
     "/healthz",

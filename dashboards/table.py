@@ -10,7 +10,7 @@ import polars as pl
 from bokeh.models.widgets.tables import CellFormatter, HTMLTemplateFormatter, NumberFormatter
 
 from dashboards.theme import following
-from dashboards.wording import NOTHING, duration
+from dashboards.wording import NOTHING, amount_script, duration
 from stackanalytics.schema import polars_schema
 
 MOST_ROWS = 12.5  # half a row, so that it shows that there are more
@@ -27,7 +27,7 @@ _STYLE = """
 .error { color: var(--mui-palette-error-main); font-weight: 500; }
 """
 
-Form: TypeAlias = Literal["text", "count", "number", "share", "duration", "moment", "link", "error"]
+Form: TypeAlias = Literal["text", "count", "number", "volume", "share", "duration", "moment", "link", "error"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +122,7 @@ def places(frame: pl.DataFrame, field: str, value: object) -> list[int]:
 
 
 def _align(column: Column) -> str:
-    return "right" if column.form in ("count", "number", "share", "duration") else "left"
+    return "right" if column.form in ("count", "number", "volume", "share", "duration") else "left"
 
 
 def _formatter(column: Column) -> CellFormatter:
@@ -131,6 +131,11 @@ def _formatter(column: Column) -> CellFormatter:
             return NumberFormatter(format="0,0", nan_format=NOTHING)
         case "number":
             return NumberFormatter(format="0,0.00", nan_format=NOTHING)
+        case "volume":
+            said = f'<span title="<%- value %>"><%- {amount_script("value")} %></span>'
+            return HTMLTemplateFormatter(
+                template=f"<% if (Number.isFinite(value)) {{ %>{said}<% }} else {{ %>{NOTHING}<% }} %>"
+            )
         case "share":
             return NumberFormatter(format="0.0 %", nan_format=NOTHING)
         case "duration":

@@ -4,6 +4,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from functools import partial
 from html import escape
+from io import BytesIO
 from typing import Any
 
 import panel as pn
@@ -48,6 +49,7 @@ _NAVIGATION = (
     ("Events", "events"),
     ("Verification", "verification"),
     ("Reports", "reports"),
+    ("Meters", "metering"),
 )
 THREADS = 4
 
@@ -87,6 +89,11 @@ _LINK_LINE_STYLE = """
 nav { display: flex; flex-wrap: wrap; gap: 6px 16px; font-size: 0.875rem; }
 span { opacity: 0.7; }
 a { color: var(--mui-palette-primary-main); }
+"""
+_LEGEND_STYLE = """
+ul { display: flex; flex-wrap: wrap; gap: 4px 20px; margin: 0; padding: 0; list-style: none; font-size: 0.85rem; }
+li { overflow-wrap: anywhere; }
+i { display: inline-block; width: 14px; height: 4px; border-radius: 2px; margin-right: 8px; vertical-align: middle; }
 """
 _PARAGRAPH_STYLE = "p { font-size: 0.875rem; margin: 0; overflow-wrap: anywhere; }"
 _COMPARISON_STYLE = """
@@ -129,6 +136,20 @@ def instant_picker(parameter: Any, label: str) -> pmui.DatetimePicker:
 def text_field(parameter: Any, label: str) -> pmui.TextInput:
     """Return a widget for an id."""
     return pmui.TextInput.from_param(parameter, label=label, description="", width=352, size="small", margin=0)
+
+
+def line_field(parameter: Any, label: str, problem: Any) -> pmui.TextInput:
+    """Return a widget for text that may be long, as wide as the page, with what is wrong with it below."""
+    return pmui.TextInput.from_param(
+        parameter,
+        label=label,
+        description="",
+        helper_text=problem,
+        error_state=following(bool, problem),
+        size="small",
+        sizing_mode="stretch_width",
+        margin=(0, 0, 20, 0),
+    )
 
 
 def message(text: str, **options: Any) -> pmui.Paper:
@@ -185,6 +206,25 @@ def link_line(label: str, links: Any) -> pn.pane.HTML:
 def _link_line(label: str, links: Sequence[tuple[str, str]]) -> str:
     written = "".join(f'<a href="{escape(path)}">{escape(name)}</a>' for path, name in links)
     return f"<nav><span>{escape(label)}</span>{written}</nav>" if links else ""
+
+
+def legend(entries: Sequence[tuple[str, str]]) -> pn.pane.HTML:
+    """Return what the colours of a plot mean: pairs of a colour and its meaning."""
+    items = (f'<li><i style="background: {colour}"></i>{escape(meaning)}</li>' for colour, meaning in entries)
+    return _html(f"<ul>{''.join(items)}</ul>", _LEGEND_STYLE)
+
+
+def download(label: str, filename: Any, content: Callable[[], bytes]) -> pmui.FileDownload:
+    """Return a button that makes a file when it is pressed."""
+    return pmui.FileDownload(
+        label=label,
+        filename=filename,
+        callback=lambda: BytesIO(content()),
+        auto=True,
+        variant="text",
+        size="small",
+        margin=0,
+    )
 
 
 def paragraph(text: Any) -> pn.pane.HTML:

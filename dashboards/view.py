@@ -2,10 +2,10 @@
 
 import threading
 from abc import abstractmethod
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache, partial
 from html import escape
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeAlias
 from weakref import ReferenceType, ref
 
 import panel as pn
@@ -18,6 +18,8 @@ from stackanalytics.errors import InputError, StackanalyticsError
 from stackanalytics.lake import Lake
 
 KEPT_ANSWERS = 64
+
+Options: TypeAlias = Iterable[str] | Mapping[str, str]
 
 
 def ask_once(analysis: Callable[..., pl.DataFrame], lake: Lake, **arguments: Any) -> pl.DataFrame:
@@ -128,12 +130,12 @@ class View(param.Parameterized):
         )
 
     def select(
-        self, name: str, label: str, none: str | None, options: Callable[[Any], Iterable[str]], **style: Any
+        self, name: str, label: str, none: str | None, options: Options | Callable[[Any], Options], **style: Any
     ) -> pmui.Select:
         """Return a choice of the value of a parameter.
 
-        The options are those that the answer offers, the value at hand, and, where None is a value,
-        the text *none* for it.
+        The options are those given, or those that the answer offers (values, or values by their labels), the value
+        at hand, and, where None is a value, the text *none* for it.
         """
         parameter = self.param[name]
         select = pmui.Select(
@@ -147,6 +149,25 @@ class View(param.Parameterized):
         )
         select.param.watch(lambda change: self.param.update(**{name: change.new or None}), "value")
         return select
+
+    def search(
+        self, name: str, label: str, options: Options | Callable[[Any], Options], **style: Any
+    ) -> pmui.AutocompleteInput:
+        """Return a choice of the value of a parameter among many: those are offered that contain what is typed."""
+        parameter = self.param[name]
+        field = pmui.AutocompleteInput(
+            label=label,
+            options=pn.bind(partial(_choices, None, options), self.param.answer, parameter),
+            value=pn.bind(lambda chosen: chosen or None, parameter),
+            case_sensitive=False,
+            search_strategy="includes",
+            min_characters=0,
+            size="small",
+            margin=0,
+            **style,
+        )
+        field.param.watch(lambda change: self.param.update(**{name: change.new or None}), "value")
+        return field
 
     def page(self) -> pmui.Page:
         """Return the page as the server shows it, its question in its address."""
@@ -164,9 +185,13 @@ class View(param.Parameterized):
 
 
 def _choices(
-    none: str | None, options: Callable[[Any], Iterable[str]], answer: Any, chosen: str | None
+    none: str | None, options: Options | Callable[[Any], Options], answer: Any, chosen: str | None
 ) -> dict[str, str]:
     # the widget takes an empty text for a value, but not None
-    offered = [] if answer is None else list(options(answer))
-    missing = [chosen] if chosen and chosen not in offered else []
-    return ({none: ""} if none else {}) | {option: option for option in [*offered, *missing]}
+    offered = _labelled(options if not callable(options) else () if answer is None else options(answer))
+    missing = {chosen: chosen} if chosen and chosen not in offered.values() else {}
+    return ({none: ""} if none else {}) | offered | missing
+
+
+def _labelled(options: Options) -> dict[str, str]:
+    return dict(options) if isinstance(options, Mapping) else {option: option for option in options}

@@ -57,6 +57,17 @@ def amount(number: float) -> str:
     return f"{number:,.0f}" if abs(number) >= 1000 else f"{number:.4g}"
 
 
+def volume(number: float | None, unit: str = "") -> str:
+    """Write what was measured, with its unit: ``54.91 %``, ``1,234,568 MB``."""
+    return NOTHING if number is None or math.isnan(number) else f"{amount(number)} {unit}".rstrip()
+
+
+def amount_script(name: str) -> str:
+    """Return JavaScript that writes the number of a name as :func:`amount` does."""
+    few, whole = "{maximumSignificantDigits: 4}", "{maximumFractionDigits: 0}"
+    return f"{name}.toLocaleString('en', Math.abs({name}) < 1000 ? {few} : {whole})"
+
+
 def pretty(body: str) -> str:
     """Write JSON indented, every number and text as it was sent."""
     try:

@@ -16,17 +16,19 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import click
+import polars as pl
 from rich.table import Column, Table
 
 from stackanalytics import times
+from stackanalytics.analytics.meter import meters, resources
 from stackanalytics.analytics.verification import SERVICES
 from stackanalytics.errors import InputError, StackanalyticsError
-from stackanalytics.lake import KEEP_HOURS, open_lake
+from stackanalytics.lake import KEEP_HOURS, SampleWriter, open_lake
 from stackanalytics.lake import compact as compact_lake
 from stackanalytics.landing import land as land_chunks
 from stackanalytics.reports.store import due_runs, store_missing
 from stackanalytics.sources.chunk import Chunk
-from stackanalytics.sources.simulator import BILLING_FAULTS, CHOICES, Cloud
+from stackanalytics.sources.simulator import BILLING_FAULTS, CHOICES, Cloud, poll
 from stackanalytics.sources.simulator import simulate as simulate_cloud
 from stackanalytics.surfaces.export_command import export
 from stackanalytics.surfaces.land_command import land
@@ -39,6 +41,7 @@ from stackanalytics.surfaces.verify_command import verify_lake
 
 DEMO_HOURS = 48
 DEMO_CHUNK = 2_000
+DEMO_POLLED = 20
 DEMO_MARK = "made-by-demo"
 DEMO_FAULTS: dict[str, Any] = {
     "starts_empty": True,
@@ -197,7 +200,7 @@ def demo(folder: Path, address: str, port: int, seed: int) -> None:
     """Simulate a small cloud of the last two days, land and verify it, report on it, and serve it.
 
     The simulation goes on until an hour from now, so that live views have something to show. A few
-    usage records are wrong, so that verification has, too.
+    usage records are wrong, so that verification has, too; some instances are polled, for meters.
     """
     _check_port(address, port)
     _clear_demo(folder)
@@ -205,6 +208,7 @@ def demo(folder: Path, address: str, port: int, seed: int) -> None:
     cloud = Cloud(seed=seed, start=start, operations_per_hour=150, duplicates=0.005, reorder=0.01, **DEMO_FAULTS)
     with progress_in_bytes("Simulating and landing", None) as advance:
         summary = land_chunks(_simulated(cloud), folder, on_progress=lambda running: advance(running.bytes))
+    _poll_instances(folder, seed)
     compact_lake(folder)
     for service in SERVICES:
         verify_and_keep(folder, service=service, until=times.now())  # type: ignore[arg-type]  # they are names
@@ -212,6 +216,14 @@ def demo(folder: Path, address: str, port: int, seed: int) -> None:
         store_missing(lake, due_runs(lake, times.now()), now=times.now)
     words.print(f"{summary.notifications:,} notifications of {DEMO_HOURS} hours are in {folder}")
     _serve(folder, address, port, allow_writes=False)
+
+
+def _poll_instances(folder: Path, seed: int) -> None:
+    """Add what an agent would have measured of those instances that there is something to tell of for longest."""
+    with open_lake(folder) as lake:
+        instances = resources(lake).join(meters(lake).filter(meter="memory"), on="resource", how="semi")
+    longest = instances.sort(pl.col("first_at") - pl.col("last_at"), "resource").head(DEMO_POLLED)
+    SampleWriter(folder).append(poll(longest, seed=seed))
 
 
 def _clear_demo(folder: Path) -> None:

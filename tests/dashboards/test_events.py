@@ -1,6 +1,7 @@
 """The events page: an instance, a request or an event in, frames out."""
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -46,6 +47,16 @@ def test_events_of_a_request_of_an_instance(small_lake: Lake) -> None:
     view.request_id = "req-i-1"
 
     assert view.answer.events.is_empty()
+
+
+def test_events_of_a_resource_of_any_kind(tmp_path: Path) -> None:
+    """A volume has events as an instance has, which are found under the id of the resource; no column is lost."""
+    lake = lake_of(tmp_path, [notification("volume.create.end", "2026-03-02", payload={"volume_id": "v-1"})])
+    view = opened(lake, resource="v-1")
+
+    assert types(view) == ["volume.create.end"]
+    assert types(opened(lake, resource="v-2")) == []
+    view.content()  # which shows the table, though no column of it tells the resource
 
 
 def test_chosen_event_is_shown_whole(small_lake: Lake) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from shutil import which
 from typing import Any
 
+import polars as pl
 import pytest
 import requests
 
@@ -18,7 +19,7 @@ from stackanalytics.reports import find_report
 from stackanalytics.reports.report import Period
 from stackanalytics.reports.store import Run, store
 from stackanalytics.surfaces.route import first_sentence
-from stackanalytics.testing import lake_of, notification
+from stackanalytics.testing import lake_of, notification, sample, samples_of
 
 CHROMIUM = which("chromium") or which("chromium-browser") or which("google-chrome")
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"]
@@ -41,7 +42,7 @@ def test_preparing_pages_imports_what_they_need() -> None:
     code = (
         "import sys, dashboards\n"
         "for page in dashboards.pages().values(): page.prepare()\n"
-        "needed = ('overview', 'timings', 'events', 'verification', 'reports')\n"
+        "needed = ('overview', 'timings', 'events', 'verification', 'reports', 'metering')\n"
         "print({'panel_material_ui', 'holoviews', *(f'dashboards.{name}' for name in needed)} - set(sys.modules))"
     )
 
@@ -54,7 +55,7 @@ def test_every_page_says_what_it_shows() -> None:
     """The server lists pages with the first line of their docstrings; the front page is one of them."""
     pages = dashboards.pages()
 
-    assert set(pages) == {"", "timings", "events", "verification", "reports"}
+    assert set(pages) == {"", "timings", "events", "verification", "reports", "metering"}
     assert all(first_sentence(page).endswith(".") for page in pages.values())
 
 
@@ -183,6 +184,64 @@ def test_a_report_is_chosen_and_its_files_are_there(tmp_path: Path, served: Call
 
         page.goto(f"{address}/reports?report=7")
         page.get_by_text("There is no report 7.").wait_for()
+
+
+@pytest.mark.xdist_group("browser")
+def test_from_the_front_page_to_the_samples_of_a_meter(tmp_path: Path, served: Callable[[Path], str]) -> None:
+    """A visitor searches a meter, draws another statistic by resource, gets the files, and follows a sample.
+
+    Names are taken for no markup, and a query that cannot be read is told of below its field.
+    """
+    lake_of(tmp_path, [notification("compute.instance.create.end", "2026-03-02 10:00", instance="i-1")])
+    measured = [("2026-03-02 10:00", 10, "i-1"), ("2026-03-02 10:30", 20, "i-1"), ("2026-03-02 11:00", 90, HOSTILE)]
+    samples_of(
+        tmp_path,
+        [
+            sample(name, at, volume, resource=resource, unit="%", metadata={"state": "active"})
+            for name in ("cpu_util", f"other{HOSTILE}")
+            for at, volume, resource in measured
+        ],
+    )
+    address = served(tmp_path)
+    with browser() as page:
+        page.goto(address)
+        page.get_by_role("link", name="What was measured").click()
+        page.get_by_text(f"other{HOSTILE}").wait_for()
+        page.get_by_label("Meter").fill("UTIL")
+        page.get_by_role("option", name="cpu_util (gauge, %)").click()
+        page.get_by_text("cpu_util, a gauge meter in %").wait_for()
+        page.wait_for_url("**/metering?meter=cpu_util")
+        page.get_by_text("Mean", exact=True).first.wait_for()
+
+        page.goto(f"{address}/metering?meter=cpu_util&group=resource&period=hour")
+        page.locator("li", has_text=HOSTILE).wait_for()
+        page.get_by_label("Drawn").click()
+        page.locator(".MuiMenuItem-root", has_text="Sum").click()
+        page.wait_for_url("**statistic=sum")
+        page.get_by_text("Statistics: 2 rows").wait_for()
+
+        with page.expect_download() as download:
+            page.get_by_role("button", name="CSV").click()
+        assert download.value.suggested_filename == "cpu_util.csv"
+        rows = pl.read_csv(download.value.path()).select("resource", "unit", "count", "sum").rows()
+        assert rows == [("i-1", "%", 2, 30.0), (HOSTILE, "%", 1, 90.0)]
+        with page.expect_download() as download:
+            page.get_by_role("button", name="Parquet").click()
+        assert pl.read_parquet(download.value.path())["sum"].to_list() == [30.0, 90.0]
+
+        page.get_by_label("Query").fill("metadata.state=active;flavor=1")
+        page.keyboard.press("Enter")
+        page.locator(".Mui-error", has_text='Unknown argument: "flavor"').wait_for()
+        page.get_by_label("Query").fill("volume<90")
+        page.keyboard.press("Enter")
+        page.get_by_text("Statistics: 1 row", exact=True).wait_for()
+
+        page.get_by_role("link", name="i-1", exact=True).first.click()
+        page.wait_for_url("**/events?resource=i-1")
+        page.get_by_text("1 event", exact=True).wait_for()
+
+        page.goto(f"{address}/metering?meter=other{HOSTILE}")
+        page.locator("h2", has_text=f"other{HOSTILE}, a gauge").wait_for()
 
 
 @pytest.mark.xdist_group("browser")

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboards.wording import amount, count, duration, duration_ticks, moment, size
+from dashboards.wording import amount, count, duration, duration_ticks, moment, size, volume
 
 
 @pytest.mark.parametrize(
@@ -102,3 +102,19 @@ def test_there_are_always_a_few_ticks(lowest: float, factor: float) -> None:
 
     assert 2 <= len(ticks) <= 6
     assert all(lowest <= place <= lowest * factor for place, _ in ticks)
+
+
+@pytest.mark.parametrize(
+    ("number", "unit", "said"),
+    [
+        (None, "%", "–"),
+        (float("nan"), "%", "–"),
+        (0.0, "%", "0 %"),
+        (54.90784, "%", "54.91 %"),
+        (-0.00123456, "", "-0.001235"),
+        (1_234_567.8, "ns", "1,234,568 ns"),
+    ],
+)
+def test_volumes_have_their_unit(number: float | None, unit: str, said: str) -> None:
+    """What was measured is an amount of its unit, which there need not be; what was not is a dash."""
+    assert volume(number, unit) == said

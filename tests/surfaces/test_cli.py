@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from stackanalytics.analytics.meter import meters
 from stackanalytics.lake import open_lake
 
 START = "2026-03-02 08:00"
@@ -208,15 +209,18 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, subpro
 
 
 def test_demo_lands_a_cloud_and_serves_it(demo: tuple[str, subprocess.Popen[str]]) -> None:
-    """It prints where to click, answers there with timings and a page, and ends on an interrupt."""
+    """It prints where to click, answers there with timings and a page, has meters, and ends on an interrupt."""
     address, process = demo
 
     with urllib.request.urlopen(f"{address}/stacky/summary/", timeout=60) as answer:
         header, *rows = json.load(answer)
     with urllib.request.urlopen(f"{address}/", timeout=60) as page:
         kind = page.headers["Content-Type"]
+    with open_lake(process.args[process.args.index("--lake") + 1]) as lake:
+        names = set(meters(lake, unique=True)["meter"])
     process.send_signal(signal.SIGINT)
 
+    assert {"cpu", "cpu_util", "memory"} <= names
     assert header == ["Event", "N", "Min", "Max", "Avg"]
     assert "compute.instance.create" in [row[0] for row in rows]
     assert kind.startswith("text/html")
