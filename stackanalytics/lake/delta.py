@@ -14,6 +14,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 from uuid import uuid4
 
+import numpy as np
 import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -207,11 +208,19 @@ def write_days(root: Path, table: schema.Table, rows: pa.Table, days: pa.Array) 
     actions = []
     different = pc.unique(days)
     for day in different.take(pc.sort_indices(different)):
-        part = rows if len(different) == 1 else rows.filter(pc.equal(days, day))
+        part = _of_day(rows, days, day)
         writer = FileWriter(root, table, day.as_py(), rows=part.num_rows)
         writer.write(part)
         actions.append(writer.close())
     return actions
+
+
+def _of_day(rows: pa.Table, days: pa.Array, day: pa.Scalar) -> pa.Table:
+    """Return the rows of a day, which mostly stand together, so that none need be copied."""
+    places = np.flatnonzero(pl.Series(pc.equal(days, day)).to_numpy())
+    first, count = int(places[0]), len(places)
+    is_one_stretch = int(places[-1]) - first + 1 == count
+    return rows.slice(first, count) if is_one_stretch else rows.take(pl.Series(places).to_arrow())
 
 
 def commit(

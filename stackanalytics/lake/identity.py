@@ -34,8 +34,17 @@ def content_hash(event_type: str | None, publisher_id: str | None, timestamp: st
 
 def key_hash(deployment: str, message_id: str | None, content: int, context: Sequence[str | None] = ()) -> int:
     """Hash the key of a message; without an id, its content and what its *context* tells stand for it."""
-    within = f"content {content} {context}" if message_id is None else f"id {message_id}"
-    return xxhash.xxh3_64_intdigest(f"{deployment}\0{within}".encode("utf-8", "replace"))
+    return context_hash(deployment, content, context) if message_id is None else id_hash(deployment, message_id)
+
+
+def id_hash(deployment: str, message_id: str) -> int:
+    """Hash the key of a message with an id."""
+    return xxhash.xxh3_64_intdigest(f"{deployment}\0id {message_id}".encode("utf-8", "replace"))
+
+
+def context_hash(deployment: str, content: int, context: Sequence[str | None]) -> int:
+    """Hash the key of a message without an id."""
+    return xxhash.xxh3_64_intdigest(f"{deployment}\0content {content} {context}".encode("utf-8", "replace"))
 
 
 def body_hashes(deployment: str, message_id: str | None, body: str) -> tuple[int, int]:

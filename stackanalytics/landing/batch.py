@@ -1,20 +1,21 @@
 """Landing: raw messages into a lake, each a row or a dead letter, once."""
 
-from collections.abc import Callable, Iterable, Iterator
+from bisect import bisect
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from operator import itemgetter
 from pathlib import Path
 
-import numpy as np
-import pyarrow as pa
-
 from stackanalytics.lake import DeadLetter, Landed, Notifications, Writer
-from stackanalytics.landing.form import UnreadableError, elements, open_message
-from stackanalytics.landing.reading import Reading
+from stackanalytics.landing.form import Message, UnreadableError, elements, open_message
+from stackanalytics.landing.reading import Reading, Rejected
 from stackanalytics.landing.redact import redact, redact_bytes
 from stackanalytics.sources.chunk import Chunk
 
 BATCH_ROWS = 50_000
 BATCH_BYTES = 64 << 20
+SETTLED_ROWS = 5_000
+HANDFUL = 64  # messages read at once: so few that they stay in the caches of a processor from step to step
 REASON_CHARACTERS = 300
 
 
@@ -58,12 +59,13 @@ def land(
     """
     writer = Writer(Path(folder))
     summary = Summary()
-    for batch in _batches(chunks, lambda: Reading(deployment=deployment, exchange=exchange)):
-        if batch.parts:
-            summary.add(writer.append(batch.notifications()))
+    for batch in _batches(chunks, lambda: _Batch(Reading(deployment=deployment, exchange=exchange))):
+        rows = batch.notifications()
+        if rows.rows.num_rows:
+            summary.add(writer.append(rows))
         if batch.letters:
             summary.add(writer.append_dead_letters(batch.letters))
-        summary.bytes += batch.bytes
+        summary.bytes += batch.size
         if on_progress:
             on_progress(summary)
     return summary
@@ -71,69 +73,95 @@ def land(
 
 @dataclass
 class _Batch:
-    """Rows on their way into the lake; those of each chunk become columns while they are at hand."""
+    """Messages on their way into the lake, counted from 0: so they are tagged."""
 
-    parts: list[Notifications] = field(default_factory=list)
+    reading: Reading
     letters: list[DeadLetter] = field(default_factory=list)
     count: int = 0
-    bytes: int = 0
+    size: int = 0
+    chunks: list[tuple[int, str, int]] = field(default_factory=list)  # the count before each, its origin and first line
+    opened: list[tuple[int, bytes]] = field(
+        default_factory=list
+    )  # messages that are no bare bodies, tagged from -1 down
 
     @property
     def is_full(self) -> bool:
-        return self.count >= BATCH_ROWS or self.bytes >= BATCH_BYTES
+        return self.count >= BATCH_ROWS or self.size >= BATCH_BYTES
+
+    def read(self, chunk: Chunk) -> None:
+        messages = chunk.messages
+        self.chunks.append((self.count, chunk.origin, chunk.first))
+        if chunk.problem:
+            self.letters.extend(
+                self._letter(tag, content, chunk.problem) for tag, content in enumerate(messages, self.count)
+            )
+        else:
+            for first in range(0, len(messages), HANDFUL):
+                self._read_handful(messages[first : first + HANDFUL], self.count + first)
+        self.count += len(messages)
+        self.size += sum(map(len, messages)) + len(messages)
+        if len(self.reading) >= SETTLED_ROWS:
+            self._reject(self.reading.settle())
+            self.opened.clear()
 
     def notifications(self) -> Notifications:
-        return Notifications(
-            rows=pa.concat_tables([part.rows for part in self.parts]),
-            keys=np.concatenate([part.keys for part in self.parts]),
-            contents=np.concatenate([part.contents for part in self.parts]),
-        )
+        rows, rejected = self.reading.notifications()
+        self._reject(rejected)
+        return rows
+
+    def _read_handful(self, contents: Sequence[bytes], first: int) -> None:
+        if self.reading.add_bare(contents, first):
+            return
+        messages, tags = [], []
+        for tag, content in enumerate(contents, first):
+            for message in self._opened(content, tag):
+                messages.append(message)
+                tags.append(-len(self.opened))
+        self._reject(self.reading.add(messages, tags))
+
+    def _opened(self, content: bytes, tag: int) -> Iterator[Message]:
+        """Open a message, or each of an array of messages, of any form."""
+        try:
+            text = content.decode()
+        except UnicodeDecodeError:
+            self.letters.append(self._letter(tag, content, "not text in UTF-8"))
+            return
+        for element in elements(text):
+            self.opened.append((tag, element.encode()))
+            try:
+                if element and not element.isspace():
+                    yield open_message(element)
+            except UnreadableError as problem:
+                self.letters.append(self._letter(tag, element.encode(), str(problem)))
+
+    def _reject(self, rejected: Iterable[Rejected]) -> None:
+        for tag, content, reason in rejected:
+            place, message = (tag, content) if tag >= 0 else self.opened[-tag - 1]
+            self.letters.append(self._letter(place, message, reason))
+
+    def _letter(self, tag: int, content: bytes, reason: str) -> DeadLetter:
+        before, origin, first = self.chunks[bisect(self.chunks, tag, key=itemgetter(0)) - 1]
+        return _dead_letter(f"{origin}:{first + tag - before}", content, reason)
 
 
-def _batches(chunks: Iterable[Chunk], reading: Callable[[], Reading]) -> Iterator[_Batch]:
-    batch = _Batch()
+def _batches(chunks: Iterable[Chunk], start: Callable[[], _Batch]) -> Iterator[_Batch]:
+    batch = start()
     for chunk in chunks:
-        batch.count += len(chunk.messages)
-        batch.bytes += sum(map(len, chunk.messages)) + len(chunk.messages)
-        if chunk.problem:
-            for place, content in enumerate(chunk.messages):
-                batch.letters.append(dead_letter(chunk, place, content, chunk.problem))
-        else:
-            _read_chunk(chunk, reading(), batch)
+        batch.read(chunk)
         if batch.is_full:
             yield batch
-            batch = _Batch()
+            batch = start()
     if batch.count:
         yield batch
 
 
-def _read_chunk(chunk: Chunk, reading: Reading, batch: _Batch) -> None:
-    given: list[tuple[int, str]] = []
-    for place, content in enumerate(chunk.messages):
-        try:
-            line = content.decode()
-        except UnicodeDecodeError:
-            batch.letters.append(dead_letter(chunk, place, content, "not text in UTF-8"))
-            continue
-        for message in elements(line) if line.lstrip()[:1] == "[" else (line,):
-            tag = len(given)
-            given.append((place, message))
-            try:
-                if not reading.add_bare(message, tag) and message and not message.isspace():
-                    reading.add(open_message(message), tag)
-            except UnreadableError as problem:
-                batch.letters.append(dead_letter(chunk, place, message.encode(), str(problem)))
-    if reading:
-        notifications, rejected = reading.notifications()
-        batch.parts.append(notifications)
-        for tag, reason in rejected:
-            place, message = given[tag]
-            batch.letters.append(dead_letter(chunk, place, message.encode(), reason))
-
-
 def dead_letter(chunk: Chunk, place: int, content: bytes, reason: str) -> DeadLetter:
     """Return the dead letter of a message of a chunk, secrets redacted."""
-    return DeadLetter(redact_bytes(content), f"{chunk.origin}:{chunk.first + place}", _brief(redact(reason)))
+    return _dead_letter(f"{chunk.origin}:{chunk.first + place}", content, reason)
+
+
+def _dead_letter(origin: str, content: bytes, reason: str) -> DeadLetter:
+    return DeadLetter(redact_bytes(content), origin, _brief(redact(reason)))
 
 
 def _brief(reason: str) -> str:

@@ -68,6 +68,7 @@ class _Keys(msgspec.Struct):
 
 _keys = msgspec.json.Decoder(_Keys).decode
 _elements = msgspec.json.Decoder(list[msgspec.Raw]).decode
+_decode_text = msgspec.json.Decoder(str).decode
 _members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 
@@ -213,6 +214,10 @@ def _fault(text: str) -> str | None:
 
 
 def _text(raw: str) -> str | None:
+    try:
+        return _decode_text(raw) or None
+    except msgspec.DecodeError:
+        pass
     try:
         value = json.loads(raw)
     except ValueError:

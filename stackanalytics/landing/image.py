@@ -3,8 +3,6 @@
 Source: StackTach's bit field ``image_type`` and its usage fields.
 """
 
-from functools import lru_cache
-
 import msgspec
 from msgspec import field
 
@@ -25,14 +23,11 @@ class Meta(msgspec.Struct, gc=False):
     usage_options: str | None = field(default=None, name="com.rackspace__1__options")
 
 
-NO_META = Meta()
+def own_bits(meta: Meta) -> int:
+    """Return the bits of an image's kind and distribution."""
+    return _KINDS.get(meta.image_type or "", 0) | _DISTRIBUTIONS.get(meta.os_distro or "", 0)
 
 
-def bits(meta: Meta, os_type: str | None) -> int:
-    """Return the bit field of an image; *os_type* counts where the metadata do not name one."""
-    return _bits(meta.image_type, os_type if meta.os_type is None else meta.os_type, meta.os_distro)
-
-
-@lru_cache(maxsize=1_000)
-def _bits(kind: str | None, system: str | None, distribution: str | None) -> int:
-    return _KINDS.get(kind or "", 0) | _SYSTEMS.get(system or "", 0) | _DISTRIBUTIONS.get(distribution or "", 0)
+def system_bits(os_type: str) -> int:
+    """Return the bits of an operating system: that of the metadata, even if empty, else that beside them."""
+    return _SYSTEMS.get(os_type, 0)

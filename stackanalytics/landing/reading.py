@@ -1,13 +1,15 @@
 """Messages to rows of ``notifications``, without the columns that the lake gives itself.
 
-Each message is decoded into two small structures, its body and its payload; the columns are then
-taken from many of them at once, which costs a fraction of building rows.
+Each message is decoded into two small structures, its body and its payload, of which a row of
+cells is left. Columns are made of many rows at once, which costs a fraction of making them row by row.
 """
 
+import dataclasses
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
-from typing import NamedTuple
+from itertools import compress
+from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
@@ -18,23 +20,25 @@ from msgspec.structs import replace
 
 from stackanalytics import times
 from stackanalytics.lake import Notifications, identity
+from stackanalytics.lake.keys import Hashes
 from stackanalytics.lake.writing import GIVEN
-from stackanalytics.landing import image
+from stackanalytics.landing import column, image
+from stackanalytics.landing.cell import Cells, Row, joined_array, text_array, written
 from stackanalytics.landing.form import Message, UnreadableError
-from stackanalytics.landing.name import Name, name, publisher
-from stackanalytics.landing.payload import NOTHING, Payload, Text, load, read_payload, text
-from stackanalytics.landing.redact import REDACTED, find_secrets, redact
-from stackanalytics.schema import arrow_schema
+from stackanalytics.landing.name import name
+from stackanalytics.landing.payload import ABSENT, NOTHING, Absent, Payload, Text, load, read_payload, text
+from stackanalytics.landing.redact import NOTHING_BYTES, find_secrets, redact, without_values
+from stackanalytics.schema import INSTANT, arrow_schema
 
 SCHEMA = arrow_schema(*GIVEN)
-DTYPES = {pa.string(): pl.String, pa.int32(): pl.Int32}
-CLOSE = 16  # at most so many characters between a key and its value
-USUAL_TIME = "%Y-%m-%d %H:%M:%S%.f"
-USUAL_FORM = r"^([0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-5][0-9](?:\.[0-9]{1,6})?)$"
-PRIORITIES = frozenset(["AUDIT", "DEBUG", "INFO", "WARN", "ERROR", "CRITICAL", "SAMPLE"])
+NO_HASHES: Hashes = np.array([], np.uint64)
+_BARE = Message("")
+_TOKEN, _CATALOG = b'"_context_auth_token"', b'"_context_service_catalog"'
 
 
 class _Body(msgspec.Struct, gc=False):
+    """The values of a body that matter, in the order in which they mostly come."""
+
     message_id: Text = None
     publisher_id: Text = None
     event_type: Text = None
@@ -42,26 +46,31 @@ class _Body(msgspec.Struct, gc=False):
     payload: Raw = NOTHING
     timestamp: Text = None
     context_timestamp: Text = field(default=None, name="_context_timestamp")
-    user: Text = field(default=None, name="_context_user")
-    project_id: Text = field(default=None, name="_context_project_id")
-    tenant: Text = field(default=None, name="_context_tenant")
-    auth_token: Raw = field(default=NOTHING, name="_context_auth_token")
     request_id: Text = field(default=None, name="_context_request_id")
+    user: Text = field(default=None, name="_context_user")
     user_id: Text = field(default=None, name="_context_user_id")
+    tenant: Text = field(default=None, name="_context_tenant")
+    project_id: Text = field(default=None, name="_context_project_id")
+    auth_token: Raw = field(default=NOTHING, name="_context_auth_token")
     service_catalog: Raw = field(default=NOTHING, name="_context_service_catalog")
     deleted_at: Text = None
-    # each of these tells of a form that must be opened first
-    oslo_message: Raw = field(default=NOTHING, name="oslo.message")
-    routed_body: Raw = field(default=NOTHING, name="body")
-    listener_context: Raw = field(default=NOTHING, name="ctxt")
-    kafka_context: Raw = field(default=NOTHING, name="_context")
-    metadata: Raw = NOTHING
+
+
+class _BareBody(_Body, gc=False):
+    """A body that is in no other form, of which each of these would tell."""
+
+    oslo_message: Absent = field(default=ABSENT, name="oslo.message")
+    routed_body: Absent = field(default=ABSENT, name="body")
+    listener_context: Absent = field(default=ABSENT, name="ctxt")
+    kafka_context: Absent = field(default=ABSENT, name="_context")
+    metadata: Absent = ABSENT
 
 
 class _LooseBody(msgspec.Struct):
     payload: Raw = NOTHING
 
 
+_decode_bare = msgspec.json.Decoder(_BareBody).decode
 _decode = msgspec.json.Decoder(_Body).decode
 _decode_loose = msgspec.json.Decoder(_LooseBody).decode
 _TEXTS = {
@@ -72,9 +81,10 @@ _TEXTS = {
 
 
 class Rejected(NamedTuple):
-    """A message that turned out to be no notification, with what the caller knows it by."""
+    """A message that turned out to be no notification: what the caller knows it by, and its body."""
 
     tag: int
+    content: bytes
     reason: str
 
 
@@ -85,182 +95,231 @@ class Reading:
         """Name the deployment and the exchange of messages that do not tell theirs."""
         self._deployment = deployment
         self._exchange = exchange
-        self._tags: list[int] = []
-        self._texts: list[str] = []
-        self._bodies: list[_Body] = []
-        self._payloads: list[Payload] = []
-        self._names: list[Name] = []
-        self._keys: list[int] = []
-        self._contents: list[int] = []
-        self._transports: dict[int, Message] = {}
+        self._fresh = _Fresh()
+        self._metas: dict[int, tuple[int, image.Meta]] = {}
+        self._cells = Cells(column.CELLS)
+        self._settled: list[_Settled] = []
 
     def __len__(self) -> int:
-        """How many messages were read."""
-        return len(self._texts)
+        """How many messages were read and not settled yet."""
+        return len(self._fresh.tags)
 
-    def add_bare(self, text: str, tag: int = 0) -> bool:
-        """Read a bare body; return False where the text is not known to be one.
+    def add_bare(self, contents: Sequence[bytes], tag: int = 0) -> bool:
+        """Read a handful of bare bodies, tagged with *tag* and the numbers that follow.
 
-        Raises
-        ------
-        UnreadableError
-            If it is a body, but without an event type.
+        Return False, with none of them read, where any of the bytes are not known to be a bare body.
         """
         try:
-            body = _decode(text)
-        except (msgspec.DecodeError, RecursionError):
+            bodies = [_decode_bare(content) for content in contents]
+            for content in contents:
+                if not content.isascii():
+                    content.decode()
+        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
             return False
-        if body.oslo_message or body.routed_body or body.listener_context or body.kafka_context or body.metadata:
+        if not all(body.event_type for body in bodies):
             return False
-        self._add(body, text, tag, None)
+        hashes = [
+            identity.content_hash(body.event_type, body.publisher_id, body.timestamp, body.payload) for body in bodies
+        ]
+        self._add(bodies, contents, range(tag, tag + len(contents)), [_BARE] * len(contents), hashes)
         return True
 
-    def add(self, message: Message, tag: int = 0) -> None:
-        """Read an opened message, likewise."""
-        try:
-            body = _decode(message.body)
-            content = None
-        except (msgspec.DecodeError, RecursionError):
-            body = _loose_body(message.body)
-            content = identity.body_content(message.body)
-        self._add(body, message.body, tag, message, content)
+    def add(self, messages: Sequence[Message], tags: Sequence[int]) -> list[Rejected]:
+        """Read opened messages, and return those that are no notifications."""
+        read, rejected = [], []
+        for message, tag in zip(messages, tags, strict=True):
+            content = message.body.encode()
+            try:
+                read.append((*_read_body(content), content, tag, message))
+            except UnreadableError as problem:
+                rejected.append(Rejected(tag, content, str(problem)))
+        if read:
+            bodies, hashes, contents, kept, transports = zip(*read, strict=True)
+            self._add(bodies, contents, kept, transports, hashes)
+        return rejected
+
+    def settle(self) -> list[Rejected]:
+        """Redact what was read, and return the messages that have no usable time.
+
+        To be called every few thousand messages.
+        """
+        fresh, self._fresh = self._fresh, _Fresh()
+        if not fresh.tags:
+            return []
+        bodies = self._redacted_bodies(fresh)
+        instants, rejected = _generated_at(fresh, bodies)
+        if rejected:
+            usable = instants.is_valid()
+            bodies, instants = bodies.filter(usable), instants.filter(usable)
+            fresh.keep(usable.to_pylist())
+        self._cells.add(b"".join(fresh.lines))
+        self._settled.append(
+            _Settled(bodies, instants, np.array(fresh.keys, np.uint64), np.array(fresh.contents, np.uint64))
+        )
+        return rejected
 
     def notifications(self) -> tuple[Notifications, list[Rejected]]:
-        """Return the rows, secrets redacted, and the messages that have no usable time."""
-        bodies = self._redacted_bodies()
-        instants, rejected = self._generated_at()
-        made = {"generated_at": instants.to_arrow(), "body": bodies}
-        columns = self._columns()
-        arrays = [made[field.name] if field.name in made else _array(columns[field.name], field) for field in SCHEMA]
+        """Return the rows, secrets redacted, and those of the messages not settled before that have no usable time."""
+        rejected = self.settle()
+        metas = [meta for _, meta in self._metas.values()]
+        columns = column.columns(self._cells.table(), metas, self._deployment)
+        columns["body"] = pa.chunked_array([part.bodies for part in self._settled], pa.string())
+        columns["generated_at"] = pa.chunked_array([part.instants for part in self._settled], INSTANT)
         found = Notifications(
-            rows=pa.table(arrays, schema=SCHEMA),
-            keys=np.array(self._keys, dtype=np.uint64),
-            contents=np.array(self._contents, dtype=np.uint64),
+            rows=pa.table([columns[name] for name in SCHEMA.names], schema=SCHEMA),
+            keys=np.concatenate([NO_HASHES, *(part.keys for part in self._settled)]),
+            contents=np.concatenate([NO_HASHES, *(part.contents for part in self._settled)]),
         )
-        if not rejected:
-            return found, rejected
-        usable = instants.is_not_null().to_numpy()
-        kept = Notifications(
-            found.rows.filter(pl.Series(usable).to_arrow()), found.keys[usable], found.contents[usable]
+        return found, rejected
+
+    def _add(
+        self,
+        bodies: Sequence[_Body],
+        contents: Sequence[bytes],
+        tags: Sequence[int],
+        transports: Sequence[Message],
+        hashes: Sequence[int],
+    ) -> None:
+        """Take bodies step by step, each for all of them: processors like to do the same again."""
+        fresh = self._fresh
+        payloads = [read_payload(body.payload, body.event_type or "") for body in bodies]
+        fresh.lines.append(written([self._row(*read) for read in zip(bodies, payloads, transports, strict=True)]))
+        fresh.contents += hashes
+        fresh.keys += [
+            identity.id_hash(transport.deployment or self._deployment, body.message_id)
+            if body.message_id
+            else identity.context_hash(
+                transport.deployment or self._deployment,
+                content_hash,
+                (body.request_id or None, body.context_timestamp or None),
+            )
+            for body, transport, content_hash in zip(bodies, transports, hashes, strict=True)
+        ]
+        fresh.said += [body.timestamp or "" for body in bodies]
+        fresh.tags += tags
+        fresh.transports += transports
+        fresh.bodies.append(_without_context_secrets(bodies, contents))
+
+    def _row(self, b: _Body, p: Payload, transport: Message) -> Row:
+        """Return the cells of ``column.CELLS``, with something before and after them."""
+        return (
+            0,
+            p.instance_uuid,
+            b.request_id or p.request_id or transport.request_id,
+            b.message_id,
+            b.event_type,
+            transport.routing_key,
+            b.publisher_id,
+            p.tenant_id or p.project_id or b.project_id or b.tenant,
+            p.user_id or b.user_id or b.user,
+            p.resource,
+            p.state,
+            p.old_state,
+            p.new_task_state,
+            p.old_task_state,
+            p.instance_type,
+            p.instance_type_id,
+            p.instance_flavor_id,
+            p.memory_mb,
+            p.vcpus,
+            p.root_gb,
+            p.ephemeral_gb,
+            p.message,
+            p.bandwidth_public_out,
+            p.status,
+            p.size,
+            transport.deployment,
+            transport.exchange or self._exchange or (name(b.event_type, True).exchange if p.is_exception else None),
+            b.priority,
+            p.is_versioned,
+            self._place_of(p.image_meta) if p.image_meta else None,
+            p.os_type,
+            p.launched_at,
+            p.deleted_at or b.deleted_at,
+            p.terminated_at,
+            p.audit_period_beginning,
+            p.audit_period_ending,
+            p.created_at,
+            0,
         )
-        return kept, rejected
 
-    def _add(self, body: _Body, text: str, tag: int, transport: Message | None, content: int | None = None) -> None:
-        event_type = body.event_type
-        if not event_type:
-            raise UnreadableError("no event_type")
-        payload = read_payload(body.payload, event_type) if body.payload else Payload()
-        deployment = self._deployment
-        if transport is not None:
-            self._transports[len(self._texts)] = transport
-            deployment = transport.deployment or deployment
-        if content is None:
-            content = identity.content_hash(event_type, body.publisher_id, body.timestamp, body.payload)
-        self._contents.append(content)
-        context = (body.request_id or None, body.context_timestamp or None)
-        self._keys.append(identity.key_hash(deployment, body.message_id or None, content, context))
-        self._names.append(name(event_type, payload.is_exception))
-        self._tags.append(tag)
-        self._bodies.append(body)
-        self._payloads.append(payload)
-        self._texts.append(_without_context_secrets(body, text))
+    def _place_of(self, meta: image.Meta) -> int:
+        """Count the metadata of images; those of one image are mostly one object."""
+        known = self._metas.get(id(meta))
+        if known is None:
+            known = self._metas[id(meta)] = (len(self._metas), meta)
+        return known[0]
 
-    def _redacted_bodies(self) -> pa.Array:
+    def _redacted_bodies(self, fresh: "_Fresh") -> pa.StringArray:
         """Redact what stands deeper than in the context; the messages concerned are read once more."""
-        bodies = _text_array(self._texts)
+        bodies = pa.chunked_array(fresh.bodies, pa.string()).combine_chunks()  # as Parquet's pages go no further
         places = find_secrets(bodies)
+        if not places:
+            return bodies
+        texts = pl.Series(bodies).to_list()
         for place in places:
-            again = Reading(deployment=self._deployment, exchange=self._exchange)
-            transport = self._transports.get(place, Message(""))
-            again.add(replace(transport, body=redact(self._texts[place])), self._tags[place])
-            for mine, read in zip(self._lists(), again._lists(), strict=True):
-                mine[place] = read[0]
-        return _text_array(self._texts) if places else bodies
+            texts[place] = redact(texts[place])
+        messages = [replace(fresh.transports[place], body=texts[place]) for place in places]
+        self.add(messages, [fresh.tags[place] for place in places])
+        again, self._fresh = self._fresh, _Fresh()
+        fresh.take(again, places)
+        return text_array(texts)
 
-    def _lists(self) -> tuple[list[object], ...]:
-        return tuple(value for value in vars(self).values() if isinstance(value, list))
 
-    def _generated_at(self) -> tuple[pl.Series, list[Rejected]]:
-        """Read the times of all messages; almost all are written in one way."""
-        said = pl.Series([body.timestamp for body in self._bodies], dtype=pl.String)
-        usual = said.str.extract(USUAL_FORM)  # for what follows is lenient
-        instants = usual.str.to_datetime(USUAL_TIME, time_unit="us", time_zone="UTC", strict=False)
-        rejected = []
-        for place in instants.is_null().arg_true().to_list():
+@dataclass(slots=True)
+class _Fresh:
+    """Messages that were read and not settled yet."""
+
+    tags: list[int] = dataclasses.field(default_factory=list)
+    transports: list[Message] = dataclasses.field(default_factory=list)
+    said: list[str] = dataclasses.field(default_factory=list)
+    keys: list[int] = dataclasses.field(default_factory=list)
+    contents: list[int] = dataclasses.field(default_factory=list)
+    lines: list[bytes] = dataclasses.field(default_factory=list)  # of some rows each
+    bodies: list[pa.StringArray] = dataclasses.field(default_factory=list)
+
+    def take(self, other: "_Fresh", places: Sequence[int]) -> None:
+        """Let what was read of some messages later stand in their places."""
+        for mine, read in zip(self._lists(), other._lists(), strict=True):
+            for place, value in zip(places, read, strict=True):
+                mine[place] = value
+
+    def keep(self, is_kept: Sequence[bool]) -> None:
+        """Forget the others."""
+        for values in self._lists():
+            values[:] = compress(values, is_kept)
+
+    def _lists(self) -> tuple[list[Any], ...]:
+        self.lines = b"".join(self.lines).splitlines(keepends=True)
+        return self.tags, self.transports, self.said, self.keys, self.contents, self.lines
+
+
+class _Settled(NamedTuple):
+    bodies: pa.StringArray
+    instants: pa.Array
+    keys: Hashes
+    contents: Hashes
+
+
+def _generated_at(fresh: _Fresh, bodies: pa.StringArray) -> tuple[pa.Array, list[Rejected]]:
+    """Read the times of all messages; almost all are written in one way."""
+    instants = column.instants(text_array(fresh.said))
+    rejected: list[Rejected] = []
+    if instants.null_count:
+        read = instants.to_pylist()
+        for place in (place for place, instant in enumerate(read) if instant is None):
+            content = bodies[place].as_py().encode()
             try:
-                instants[place] = _unusual_time(self._bodies[place], self._payloads[place])
+                read[place] = _unusual_time(content)
             except UnreadableError as problem:
-                rejected.append(Rejected(self._tags[place], str(problem)))
-        return instants, rejected
-
-    def _columns(self) -> dict[str, Sequence[object]]:
-        bodies, payloads, names = self._bodies, self._payloads, self._names
-        metas = [payload.image_meta or image.NO_META for payload in payloads]
-        publishers = [publisher(body.publisher_id) for body in bodies]
-        exchanges = self._transported("exchange", [self._exchange or said.exchange for said in names])
-        routing_keys = self._transported("routing_key", [None] * len(bodies))
-        request_ids = [b.request_id or p.request_id or None for b, p in zip(bodies, payloads, strict=True)]
-        return {
-            "instance": [p.instance_uuid or None for p in payloads],
-            "request_id": self._transported("request_id", request_ids, is_default=True),
-            "message_id": [b.message_id or None for b in bodies],
-            "deployment": self._transported("deployment", [self._deployment] * len(bodies)),
-            "exchange": exchanges,
-            "event_type": [b.event_type for b in bodies],
-            "operation": [said.operation for said in names],
-            "phase": [said.phase for said in names],
-            "format": ["versioned" if p.is_versioned else "legacy" for p in payloads],
-            "routing_key": routing_keys,
-            "priority": [_priority(b.priority, key) for b, key in zip(bodies, routing_keys, strict=True)],
-            "publisher_id": [b.publisher_id or None for b in bodies],
-            "service": [service for service, _ in publishers],
-            "host": [host for _, host in publishers],
-            "tenant": [
-                p.tenant_id or p.project_id or b.project_id or b.tenant or None
-                for b, p in zip(bodies, payloads, strict=True)
-            ],
-            "user": [p.user_id or b.user_id or b.user or None for b, p in zip(bodies, payloads, strict=True)],
-            "resource": [p.resource or None for p in payloads],
-            "state": [p.state or None for p in payloads],
-            "old_state": [p.old_state or None for p in payloads],
-            "task": [p.new_task_state or None for p in payloads],
-            "old_task": [p.old_task_state or None for p in payloads],
-            "image_type": [
-                image.bits(meta, p.os_type) if exchange in ("nova", "glance") else None
-                for meta, p, exchange in zip(metas, payloads, exchanges, strict=True)
-            ],
-            "os_architecture": [meta.usage_architecture or None for meta in metas],
-            "os_distro": [meta.usage_distro or None for meta in metas],
-            "os_version": [meta.usage_version or None for meta in metas],
-            "rax_options": [meta.usage_options or None for meta in metas],
-            "instance_type": [p.instance_type or None for p in payloads],
-            "instance_type_id": [text(p.instance_type_id) for p in payloads],
-            "instance_flavor_id": [text(p.instance_flavor_id) for p in payloads],
-            "memory_mb": [p.memory_mb for p in payloads],
-            "vcpus": [p.vcpus for p in payloads],
-            "root_gb": [p.root_gb for p in payloads],
-            "ephemeral_gb": [p.ephemeral_gb for p in payloads],
-            "launched_at": _instants([p.launched_at for p in payloads]),
-            "deleted_at": _instants([p.deleted_at or b.deleted_at for b, p in zip(bodies, payloads, strict=True)]),
-            "terminated_at": _instants([p.terminated_at for p in payloads]),
-            "audit_period_beginning": _instants([p.audit_period_beginning for p in payloads]),
-            "audit_period_ending": _instants([p.audit_period_ending for p in payloads]),
-            "message": [p.message or None for p in payloads],
-            "bandwidth_public_out": [p.bandwidth_public_out for p in payloads],
-            "status": [p.status or None for p in payloads],
-            "size": [p.size for p in payloads],
-            "created_at": _instants([p.created_at for p in payloads]),
-        }
-
-    def _transported(self, what: str, values: list[Text], *, is_default: bool = False) -> list[Text]:
-        """Put in what transports told, or, where that is only the default, what was not told otherwise."""
-        for place, transport in self._transports.items():
-            if (told := getattr(transport, what)) and not (is_default and values[place]):
-                values[place] = told
-        return values
+                rejected.append(Rejected(fresh.tags[place], content, str(problem)))
+        instants = pl.Series(read, dtype=pl.Datetime("us", "UTC")).to_arrow()
+    return instants, rejected
 
 
-def _unusual_time(body: _Body, payload: Payload) -> datetime:
+def _unusual_time(content: bytes) -> datetime:
+    body, _ = _read_body(content)
+    payload = read_payload(body.payload, body.event_type or "")
     for said in (body.timestamp, body.context_timestamp, payload.event_time):
         if said and (generated_at := times.parse(said)):
             return generated_at
@@ -268,41 +327,32 @@ def _unusual_time(body: _Body, payload: Payload) -> datetime:
     raise UnreadableError(f"no usable time: {given!r} cannot be read" if given else "no usable time: none is given")
 
 
-def _text_array(texts: list[str]) -> pa.Array:
-    """Return texts as an Arrow array, by way of one joined text: several times faster for long ones."""
-    joined = "".join(texts)
-    data = joined.encode()
-    lengths = [len(text) for text in texts] if len(data) == len(joined) else [len(text.encode()) for text in texts]
-    offsets = np.zeros(len(texts) + 1, dtype=np.int32)
-    np.cumsum(lengths, out=offsets[1:])
-    return pa.StringArray.from_buffers(len(texts), pa.py_buffer(offsets), pa.py_buffer(data))
+def _read_body(content: bytes) -> tuple[_Body, int]:
+    """Read a body in which a value may have an unexpected type; return the hash of its content, too."""
+    try:
+        body = _decode(content)
+        hashed = identity.content_hash(body.event_type, body.publisher_id, body.timestamp, body.payload)
+    except (msgspec.DecodeError, RecursionError):
+        body = _loose_body(content.decode())
+        hashed = identity.body_content(content.decode())
+    if not body.event_type:
+        raise UnreadableError("no event_type")
+    return body, hashed
 
 
-def _array(values: Sequence[object], field: pa.Field) -> pa.Array:
-    """Return values as an Arrow array, by way of polars: the first of Arrow's own imports pandas, which takes long."""
-    return pl.Series(values, dtype=DTYPES.get(field.type, pl.Int64)).to_arrow().cast(field.type)
-
-
-def _instants(said: list[Text]) -> list[int | None]:
-    """Read times, of which many messages repeat the same, as microseconds since 1970."""
-    known = {each: _microseconds(each) for each in set(said)}
-    return [known[each] for each in said]
-
-
-def _microseconds(said: Text) -> int | None:
-    moment = times.parse(said) if said else None
-    return None if moment is None else times.unix_us(moment)
-
-
-def _without_context_secrets(body: _Body, text: str) -> str:
-    """Redact the secrets that stand in the context of most messages; the others are left to the search."""
-    for key, raw in (('"_context_auth_token"', body.auth_token), ('"_context_service_catalog"', body.service_catalog)):
-        if raw and len(secret := bytes(raw).decode()) > len("null"):
-            place = text.find(key)
-            start = text.find(secret, place + len(key), place + len(key) + len(secret) + CLOSE) if place >= 0 else -1
-            if start >= 0:
-                text = f'{text[:start]}"{REDACTED}"{text[start + len(secret) :]}'
-    return text
+def _without_context_secrets(bodies: Sequence[_Body], contents: Sequence[bytes]) -> pa.StringArray:
+    """Redact what stands in the context of most messages; other secrets are left to the search."""
+    parts: list[bytes | memoryview] = []
+    lengths = []
+    for body, content in zip(bodies, contents, strict=True):
+        if len(body.auth_token) > NOTHING_BYTES or len(body.service_catalog) > NOTHING_BYTES:
+            redacted = without_values(content, ((_TOKEN, body.auth_token), (_CATALOG, body.service_catalog)))
+            parts += redacted
+            lengths.append(sum(map(len, redacted)))
+        else:
+            parts.append(content)
+            lengths.append(len(content))
+    return joined_array(parts, lengths)
 
 
 def _loose_body(content: str) -> _Body:
@@ -320,11 +370,3 @@ def _loose_body(content: str) -> _Body:
     except (msgspec.DecodeError, RecursionError):
         body.payload = NOTHING
     return body
-
-
-@lru_cache(maxsize=1_000)
-def _priority(said: Text, routing_key: Text) -> Text:
-    if said:
-        return said.upper()
-    last = routing_key.rpartition(".")[2].upper() if routing_key else ""
-    return last if last in PRIORITIES else None

@@ -9,12 +9,16 @@ stands in, so that what was JSON stays JSON.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import polars as pl
 import pyarrow as pa
 
 REDACTED = "***"
+NOTHING_BYTES = len("null")  # no secret is so short
+CLOSE = 16  # at most so many characters between a key and its value
+
+_MARKED = f'"{REDACTED}"'.encode()
 
 # a key is secret if its name ends in one of these
 _NAMES = r"(?:token|passw(?:or)?d|admin_?pass|new_pass|rescue_pass|service_?catalog)"
@@ -53,6 +57,25 @@ def find_secrets(texts: Sequence[str] | pa.Array) -> list[int]:
     series = pl.Series(texts, dtype=pl.String)
     places = series.str.contains(_FIRST_LOOK).arg_true()
     return places.filter(series.gather(places).str.contains(_SECOND_LOOK)).to_list() if len(places) else []
+
+
+def without_values(content: bytes, values: Iterable[tuple[bytes, bytes]]) -> list[bytes | memoryview]:
+    """Redact the values of known keys, each given as it is written, in parts that make the text.
+
+    The first is looked for from the end and the others behind it; what is not found stays.
+    """
+    view, rest = memoryview(content), 0
+    parts: list[bytes | memoryview] = []
+    for key, value in values:
+        if len(value) <= NOTHING_BYTES:
+            continue
+        place = content.find(key, rest) if rest else content.rfind(key)
+        start = content.find(value, place, place + len(key) + len(value) + CLOSE) if place >= 0 else -1
+        if start >= 0:
+            parts += view[rest:start], _MARKED
+            rest = start + len(value)
+    parts.append(view[rest:])
+    return parts
 
 
 def redact(text: str) -> str:

@@ -21,7 +21,7 @@ from stackanalytics.sources.array import BETWEEN, ArraySplitter
 from stackanalytics.sources.chunk import Chunk
 
 STANDARD_INPUT = "-"
-BLOCK_BYTES = 4 << 20
+BLOCK_BYTES = 256 << 10
 ZSTD_BYTES = 4 << 10
 MESSAGE_BYTES = 64 << 20
 BOM = b"\xef\xbb\xbf"

@@ -3,9 +3,19 @@
 import json
 
 import pytest
+from msgspec import to_builtins
 
-from stackanalytics.landing.image import Meta, bits
+from stackanalytics.landing.image import Meta
 from stackanalytics.landing.reading import Reading
+
+
+def _bits(payload: object, event_type: str = "compute.instance.exists") -> list[int | None]:
+    """Read one body, and return its bits."""
+    body = {"event_type": event_type, "timestamp": "2026-03-02 10:00:00", "payload": payload}
+    reading = Reading()
+    assert reading.add_bare([json.dumps(body).encode()])
+    found: list[int | None] = reading.notifications()[0].rows["image_type"].to_pylist()
+    return found
 
 
 @pytest.mark.parametrize(
@@ -36,7 +46,8 @@ from stackanalytics.landing.reading import Reading
 )
 def test_bits(meta: Meta, os_type: str | None, expected: int) -> None:
     """Kind, system and distribution set their bits, by exact words; the system of the metadata comes first."""
-    assert bits(meta, os_type) == expected
+    image_meta = {name: value for name, value in to_builtins(meta).items() if value is not None}
+    assert _bits({"image_meta": image_meta, "os_type": os_type}) == [expected]
 
 
 @pytest.mark.parametrize(
@@ -53,17 +64,10 @@ def test_bits(meta: Meta, os_type: str | None, expected: int) -> None:
 )
 def test_bits_of_a_payload(image_meta: object, expected: int) -> None:
     """Metadata are read as an object and as a list of keys and values; without any the payload's system counts."""
-    payload = {"image_meta": image_meta, "os_type": "freebsd"}
-    body = {"event_type": "compute.instance.exists", "timestamp": "2026-03-02 10:00:00", "payload": payload}
-    reading = Reading()
-    assert reading.add_bare(json.dumps(body))
-    assert reading.notifications()[0].rows["image_type"].to_pylist() == [expected]
+    assert _bits({"image_meta": image_meta, "os_type": "freebsd"}) == [expected]
 
 
 @pytest.mark.parametrize(("event_type", "expected"), [("image.upload", 0x10), ("volume.create.end", None)])
 def test_only_images_and_instances_have_bits(event_type: str, expected: int | None) -> None:
     """Notifications of services other than nova and glance have no bit field."""
-    body = {"event_type": event_type, "timestamp": "2026-03-02 10:00:00", "payload": {"os_type": "linux"}}
-    reading = Reading()
-    assert reading.add_bare(json.dumps(body))
-    assert reading.notifications()[0].rows["image_type"].to_pylist() == [expected]
+    assert _bits({"os_type": "linux"}, event_type) == [expected]

@@ -22,8 +22,8 @@ def _read(event_type: str, payload: object, **beside: object) -> dict[str, Any]:
     """Read one body into its row, without landing it."""
     reading = Reading()
     body = {"event_type": event_type, "timestamp": "2026-03-02 10:00:00", "payload": payload, **beside}
-    if not reading.add_bare(json.dumps(body)):
-        reading.add(Message(json.dumps(body)))
+    if not reading.add_bare([json.dumps(body).encode()]):
+        assert not reading.add([Message(json.dumps(body))], [0])
     [row] = reading.notifications()[0].rows.to_pylist()
     found: dict[str, Any] = row
     return found
