@@ -7,13 +7,14 @@ from collections.abc import Hashable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
+from http import HTTPStatus
 from typing import TypeAlias
 
 from stackanalytics import times
 from stackanalytics.lake import Lake
 from stackanalytics.surfaces.current import CurrentLake
 from stackanalytics.surfaces.encoding import json_text
-from stackanalytics.surfaces.route import Request, Route
+from stackanalytics.surfaces.route import Reply, Request, Route
 
 Question: TypeAlias = Hashable
 State: TypeAlias = tuple[Hashable, datetime | None, Hashable]
@@ -23,6 +24,15 @@ KEPT_ANSWERS = 4096
 KEPT_BYTES = 64 << 20
 OVERLAP_S = 1.0
 ENTRY_BYTES = 512  # about what an entry takes beside its texts
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """An answer as it is sent."""
+
+    content: bytes
+    status: HTTPStatus = HTTPStatus.OK
+    headers: tuple[tuple[str, str], ...] = ()
 
 
 class Answers:
@@ -42,13 +52,13 @@ class Answers:
         self._state_version = current().state.watch()
         self._followed = self._state_version()
         self._workers = ThreadPoolExecutor(WORKERS, thread_name_prefix="answer")
-        self._pending: dict[tuple[Question, State], asyncio.Future[bytes]] = {}
+        self._pending: dict[tuple[Question, State], asyncio.Future[Answered]] = {}
         self._shelf = _Shelf()
 
-    async def find(self, route: Route, request: Request) -> bytes:
-        """Return the answer to a request as JSON text, at once where it is kept."""
+    async def find(self, route: Route, request: Request) -> Answered:
+        """Return the answer to a request, at once where it is kept."""
         now = times.now().replace(microsecond=0)
-        if route.method != "GET":
+        if route.writes:
             return await self._write(route, request, now)
         state_version = await self._follow_state() if route.is_stateful else None
         lake = self._current()
@@ -71,7 +81,7 @@ class Answers:
         await asyncio.to_thread(self._workers.shutdown)
         self._state_version.close()
 
-    async def _write(self, route: Route, request: Request, now: datetime) -> bytes:
+    async def _write(self, route: Route, request: Request, now: datetime) -> Answered:
         await self._look()
         lake = self._current()
         answer = await self._ask(route, lake, request, now)
@@ -91,10 +101,10 @@ class Answers:
     async def _look(self) -> None:
         await asyncio.get_running_loop().run_in_executor(self._workers, self._current.look)
 
-    def _ask(self, route: Route, lake: Lake, request: Request, now: datetime) -> asyncio.Future[bytes]:
+    def _ask(self, route: Route, lake: Lake, request: Request, now: datetime) -> asyncio.Future[Answered]:
         return asyncio.get_running_loop().run_in_executor(self._workers, _answer, route, lake, request, now)
 
-    def _put(self, question: Question, state: State, asked_s: float, found: asyncio.Future[bytes]) -> None:
+    def _put(self, question: Question, state: State, asked_s: float, found: asyncio.Future[Answered]) -> None:
         del self._pending[question, state]
         if found.cancelled() or found.exception() is not None:
             return
@@ -106,7 +116,7 @@ class Answers:
 
 @dataclass(frozen=True, slots=True)
 class _Kept:
-    answer: bytes
+    answer: Answered
     state: State
     asked_s: float
 
@@ -145,17 +155,22 @@ class _Shelf:
 
 
 def _size(question: Question, kept: _Kept) -> int:
-    return len(str(question)) + len(kept.answer) + ENTRY_BYTES
+    return len(str(question)) + len(kept.answer.content) + ENTRY_BYTES
 
 
 def _question(route: Route, request: Request) -> Question:
     # the order of values of the same name may matter, that of names does not
     query = tuple(sorted(request.query, key=lambda pair: pair[0]))
-    return route.path, tuple(request.parts.items()), query
+    return route.path, route.method, tuple(request.parts.items()), query, request.body, request.headers
 
 
-def _answer(route: Route, lake: Lake, request: Request, now: datetime) -> bytes:
+def _answer(route: Route, lake: Lake, request: Request, now: datetime) -> Answered:
     answer = route.answer(lake, request, now)
-    if isinstance(answer, bytes):
-        return answer
-    return b"" if answer is None else json_text(answer)
+    reply = answer if isinstance(answer, Reply) else Reply(answer)
+    return Answered(_content(reply.value), reply.status, reply.headers)
+
+
+def _content(value: object) -> bytes:
+    if isinstance(value, bytes):
+        return value
+    return b"" if value is None else json_text(value)

@@ -13,7 +13,7 @@ from stackanalytics.surfaces.answers import Answers
 from stackanalytics.surfaces.encoding import error_table, json_text
 from stackanalytics.surfaces.front import front_page
 from stackanalytics.surfaces.own import own_surface
-from stackanalytics.surfaces.route import Request, Route, Surface, Wording
+from stackanalytics.surfaces.route import RefusedError, Request, Route, Surface, Wording
 
 _log = logging.getLogger(__name__)
 
@@ -44,7 +44,7 @@ def json_rules(
     """
     served = (*surfaces, own_surface(surfaces))
     rules = [
-        _rule(answers, routes, surface.wording, allow_writes)
+        _rule(answers, routes, surface, allow_writes)
         for surface in served
         for routes in _by_pattern(surface.routes)
     ]
@@ -67,6 +67,7 @@ class JsonHandler(RequestHandler):
 
     wording: Wording = staticmethod(error_table)
     methods: Sequence[str] = ("GET", "HEAD")
+    routing_wording: Wording | None = None
 
     def set_default_headers(self) -> None:
         """Say what comes, and that it is to be asked for again."""
@@ -87,23 +88,26 @@ class JsonHandler(RequestHandler):
         """Finish with an error that tells which methods the path has."""
         possible = ", ".join(self.methods)
         self.set_header("Allow", possible)
-        self.refuse(HTTPStatus.METHOD_NOT_ALLOWED, f"{self.request.method} is not possible here, but {possible}")
+        message = f"{self.request.method} is not possible here, but {possible}"
+        self.refuse(HTTPStatus.METHOD_NOT_ALLOWED, message, is_routing=True)
 
-    def refuse(self, status: HTTPStatus, message: str) -> None:
-        """Finish with an error."""
+    def refuse(self, status: HTTPStatus, message: str, *, is_routing: bool = False) -> None:
+        """Finish with an error, of HTTP itself or of what was asked for."""
+        wording = (self.routing_wording if is_routing else None) or self.wording
         self.set_status(status)
-        self.finish(json_text(self.wording(status, message)))
+        self.finish(json_text(wording(status, message)))
 
 
 class RouteHandler(JsonHandler):
     """Answers one path."""
 
-    def initialize(self, answers: Answers, routes: Mapping[str, Route], wording: Wording, allow_writes: bool) -> None:
+    def initialize(self, answers: Answers, routes: Mapping[str, Route], surface: Surface, allow_writes: bool) -> None:
         """Take the routes of the path by method."""
         self._answers = answers
         self._routes = routes
         self.methods = sorted({*routes, *(("HEAD",) if "GET" in routes else ())})
-        self.wording = wording
+        self.wording = surface.wording
+        self.routing_wording = surface.routing_wording
         self._allow_writes = allow_writes
 
     async def _respond(self, **parts: str) -> None:
@@ -111,20 +115,27 @@ class RouteHandler(JsonHandler):
         route = self._routes.get("GET" if method == "HEAD" else method)
         if route is None:
             self.refuse_method()
-        elif route.method != "GET" and not self._allow_writes:
+        elif route.writes and not self._allow_writes:
             self.refuse(HTTPStatus.FORBIDDEN, "this server only reads: start it with --allow-writes to have it write")
         else:
             await self._answer(route, parts)
 
     async def _answer(self, route: Route, parts: Mapping[str, str]) -> None:
         try:
-            request = Request(parts, _query(self.request.query), self.request.body)
-            answer = await self._answers.find(route, request)
+            read = self.request.headers
+            headers = tuple((name, read[name]) for name in route.reads_headers if name in read)
+            request = Request(parts, _query(self.request.query), self.request.body, headers)
+            answered = await self._answers.find(route, request)
+        except RefusedError as problem:
+            self.refuse(problem.status, str(problem), is_routing=problem.is_routing)
         except StackanalyticsError as problem:
             self.refuse(_status(problem), str(problem))
         else:
+            self.set_status(answered.status)
             self.set_header("Content-Type", route.content_type)
-            await self.finish(answer)
+            for name, value in answered.headers:
+                self.set_header(name, value)
+            await self.finish(answered.content)
 
     get = head = post = put = delete = patch = options = _respond
 
@@ -135,10 +146,9 @@ class UnknownHandler(JsonHandler):
     def initialize(self, surfaces: Sequence[Surface]) -> None:
         """Take the surfaces: below the prefix of one, errors have its form."""
         path = self.request.path
-        self.wording = next(
-            (surface.wording for surface in surfaces if f"{path}/".startswith(f"{surface.prefix}/")),
-            error_table,
-        )
+        for surface in surfaces:
+            if f"{path}/".startswith(f"{surface.prefix}/"):
+                self.wording, self.routing_wording = surface.wording, surface.routing_wording
 
     def prepare(self) -> None:
         """Refuse before the method matters."""
@@ -146,7 +156,8 @@ class UnknownHandler(JsonHandler):
 
     def refuse_method(self) -> None:
         """Refuse whatever the method: there is nothing."""
-        self.refuse(HTTPStatus.NOT_FOUND, f"there is nothing at {self.request.path}; /routes lists what there is")
+        message = f"there is nothing at {self.request.path}; /routes lists what there is"
+        self.refuse(HTTPStatus.NOT_FOUND, message, is_routing=True)
 
 
 class FrontHandler(JsonHandler):
@@ -171,9 +182,9 @@ def _by_pattern(routes: Sequence[Route]) -> list[dict[str, Route]]:
     return list(found.values())
 
 
-def _rule(answers: Answers, routes: dict[str, Route], wording: Wording, allow_writes: bool) -> Rule:
+def _rule(answers: Answers, routes: dict[str, Route], surface: Surface, allow_writes: bool) -> Rule:
     pattern = next(iter(routes.values())).pattern
-    options = {"answers": answers, "routes": routes, "wording": wording, "allow_writes": allow_writes}
+    options = {"answers": answers, "routes": routes, "surface": surface, "allow_writes": allow_writes}
     return pattern, RouteHandler, options
 
 

@@ -8,6 +8,7 @@ from datetime import datetime
 from http import HTTPStatus
 from typing import TypeAlias
 
+from stackanalytics.errors import InputError
 from stackanalytics.lake import Lake
 from stackanalytics.surfaces.description import Body, Header, Parameter, Schema
 
@@ -17,17 +18,44 @@ class Request:
     """What a client asks.
 
     ``parts`` are the named parts of the path; ``query`` are the names and values of the query
-    string in their order; ``body`` is what came with it.
+    string in their order; ``body`` is what came with it; ``headers`` are those that the route reads.
     """
 
     parts: Mapping[str, str]
     query: tuple[tuple[str, str], ...] = ()
     body: bytes = b""
+    headers: tuple[tuple[str, str], ...] = ()
 
     @property
     def parameters(self) -> Mapping[str, str]:
         """Parts and query as one: of a name given twice the last value counts, and a part wins."""
         return {**dict(self.query), **self.parts}
+
+    def header(self, name: str) -> str | None:
+        """Return a header that the route reads, None where it is not given."""
+        return dict(self.headers).get(name)
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer with a status or with headers of its own."""
+
+    value: object
+    status: HTTPStatus = HTTPStatus.OK
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+class RefusedError(InputError):
+    """A request that is refused with a status of its own, rather than 400.
+
+    What HTTP itself refuses, rather than the function that was asked for, ``is_routing``.
+    """
+
+    def __init__(self, status: HTTPStatus, message: str, *, is_routing: bool = False) -> None:
+        """Refuse with a status and a message."""
+        super().__init__(message)
+        self.status = status
+        self.is_routing = is_routing
 
 
 Answer: TypeAlias = Callable[[Lake, Request, datetime], object]
@@ -40,10 +68,11 @@ class Route:
 
     ``path`` is written as people read it, ``/stacky/show/<event_id>/``; it is served with and
     without its last slash. ``answer`` is given the lake, the request and the present second,
-    and returns a JSON-able value, None for nothing. Where that depends on the present second,
-    ``is_timely`` is true; where it depends on the lake's state beside its tables,
-    ``is_stateful`` is. A method other than GET writes. What is not JSON, as ``content_type``
-    tells, is returned as bytes.
+    and returns a JSON-able value, None for nothing, or a :class:`Reply` around that. Where that
+    depends on the present second, ``is_timely`` is true; where it depends on the lake's state beside
+    its tables, ``is_stateful`` is. A method other than GET writes, unless it ``is_reading``. What is
+    not JSON, as ``content_type`` tells, is returned as bytes. ``reads_headers`` are the headers of a
+    request that the answer depends on.
 
     The rest describes it: ``about`` is one sentence, ``detail`` what else there is to know;
     ``returns`` is the form of the answer, None of an empty one, with its ``headers`` and an
@@ -58,6 +87,8 @@ class Route:
     is_timely: bool = False
     is_stateful: bool = False
     content_type: str = "application/json"
+    is_reading: bool = False
+    reads_headers: tuple[str, ...] = ()
     parameters: tuple[Parameter, ...] = ()
     body: Body | None = None
     returns: Schema | None = None
@@ -66,6 +97,11 @@ class Route:
     detail: str = ""
     example: object = None
     is_former: bool = False
+
+    @property
+    def writes(self) -> bool:
+        """Whether it may change the lake."""
+        return self.method != "GET" and not self.is_reading
 
     @property
     def pattern(self) -> str:
@@ -83,12 +119,14 @@ class Route:
 class Surface:
     """The routes below one prefix, how they word errors, and the form of these; the rest is for people.
 
-    One without a prefix has a ``name``.
+    One without a prefix has a ``name``. What HTTP itself refuses, an unknown path or method, has the
+    form ``routing_wording``, if there is one.
     """
 
     prefix: str
     routes: tuple[Route, ...]
     wording: Wording
+    routing_wording: Wording | None = None
     errors: Schema = field(default_factory=dict)
     about: str = ""
     name: str = ""

@@ -19,7 +19,7 @@ from tornado.netutil import bind_sockets
 from tornado.web import Application
 
 from stackanalytics.lake import Lake
-from stackanalytics.surfaces import download, stacky, usage
+from stackanalytics.surfaces import download, metering, stacky, usage
 from stackanalytics.surfaces.answers import Answers
 from stackanalytics.surfaces.current import CurrentLake
 from stackanalytics.surfaces.handlers import Rule, app_settings, json_rules
@@ -28,7 +28,7 @@ from stackanalytics.surfaces.route import first_sentence
 Page: TypeAlias = Callable[[Callable[[], Lake]], Any]
 Started: TypeAlias = tuple[int, Callable[[], None]]
 
-SURFACES = (stacky.SURFACE, usage.SURFACE, download.SURFACE)
+SURFACES = (stacky.SURFACE, usage.SURFACE, *metering.SURFACES, download.SURFACE)
 PAGES = "stackanalytics.pages"
 
 

@@ -4,6 +4,7 @@ import asyncio
 import threading
 import time
 from datetime import datetime
+from http import HTTPStatus
 from pathlib import Path
 
 import pytest
@@ -13,9 +14,9 @@ from stackanalytics.errors import InputError
 from stackanalytics.lake import Lake
 from stackanalytics.lake.usage_state import UsageState
 from stackanalytics.surfaces import answers
-from stackanalytics.surfaces.answers import Answers
+from stackanalytics.surfaces.answers import Answered, Answers
 from stackanalytics.surfaces.current import CurrentLake
-from stackanalytics.surfaces.route import Request, Route
+from stackanalytics.surfaces.route import Reply, Request, Route
 from stackanalytics.testing import lake_of, notification
 
 ONE = Request({}, (("a", "1"),))
@@ -53,6 +54,11 @@ def _without_overlap(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(answers, "OVERLAP_S", 0.0)
 
 
+async def content(answers: Answers, route: Route, request: Request) -> bytes:
+    """Return what is sent as the answer to a request."""
+    return (await answers.find(route, request)).content
+
+
 def change(current: CurrentLake, number: int) -> None:
     """Land something, and have the lake look."""
     lake_of(current().path, [notification("compute.instance.update", "2014-01-14", serial=number)]).close()
@@ -66,7 +72,7 @@ def test_an_answer_is_found_once(current: CurrentLake) -> None:
     async def ask() -> list[bytes]:
         found = Answers(current)
         requests = [Request({}, (("a", "1"), ("b", "2"))), Request({}, (("b", "2"), ("a", "1"))), TWO]
-        return [await found.find(counter.route, request) for request in requests]
+        return [await content(found, counter.route, request) for request in requests]
 
     assert asyncio.run(ask()) == [b"1", b"1", b"2"]
 
@@ -78,9 +84,33 @@ def test_the_order_of_values_of_one_name_matters(current: CurrentLake) -> None:
     async def ask() -> list[bytes]:
         found = Answers(current)
         requests = [Request({}, (("a", "1"), ("a", "2"))), Request({}, (("a", "2"), ("a", "1")))]
-        return [await found.find(counter.route, request) for request in requests]
+        return [await content(found, counter.route, request) for request in requests]
 
     assert asyncio.run(ask()) == [b"1", b"2"]
+
+
+def test_who_asks_and_what_comes_with_it_matter(current: CurrentLake) -> None:
+    """Requests of other headers, or with another body, are other questions."""
+    counter = Counter()
+
+    async def ask() -> list[bytes]:
+        found = Answers(current)
+        one, other = (Request({}, headers=(("X-Project-Id", project),)) for project in ("p1", "p2"))
+        return [await content(found, counter.route, request) for request in (one, other, Request({}, body=b"{}"), one)]
+
+    assert asyncio.run(ask()) == [b"1", b"2", b"3", b"1"]
+
+
+def test_status_and_headers_are_kept_with_the_answer(current: CurrentLake) -> None:
+    """Who asks again gets the same status and headers, too."""
+    reply = Reply({"a": 1}, HTTPStatus.CREATED, (("X-Total-Count", "7"),))
+    route = Route("/reply/", lambda lake, request, now: reply, "Replies.")
+
+    async def ask() -> list[Answered]:
+        found = Answers(current)
+        return [await found.find(route, ONE) for _ in range(2)]
+
+    assert asyncio.run(ask()) == [Answered(b'{"a": 1}', HTTPStatus.CREATED, (("X-Total-Count", "7"),))] * 2
 
 
 def test_those_who_ask_at_the_same_time_share_one_answer(current: CurrentLake) -> None:
@@ -89,7 +119,7 @@ def test_those_who_ask_at_the_same_time_share_one_answer(current: CurrentLake) -
 
     async def ask() -> list[bytes]:
         found = Answers(current)
-        return await asyncio.gather(*(found.find(counter.route, ONE) for _ in range(50)))
+        return await asyncio.gather(*(content(found, counter.route, ONE) for _ in range(50)))
 
     assert asyncio.run(ask()) == [b"1"] * 50
     assert threading.current_thread().name not in counter.threads
@@ -101,9 +131,9 @@ def test_a_new_version_has_new_answers(current: CurrentLake) -> None:
 
     async def ask() -> list[bytes]:
         found = Answers(current)
-        before = await found.find(counter.route, ONE)
+        before = await content(found, counter.route, ONE)
         change(current, 1)
-        return [before, await found.find(counter.route, ONE), await found.find(counter.route, ONE)]
+        return [before, await content(found, counter.route, ONE), await content(found, counter.route, ONE)]
 
     assert asyncio.run(ask()) == [b"1", b"2", b"2"]
 
@@ -115,8 +145,8 @@ def test_timely_answers_last_for_their_second(current: CurrentLake) -> None:
     async def ask() -> None:
         found = Answers(current)
         for _ in range(2):
-            await found.find(timely.route, ONE)
-            await found.find(timeless.route, ONE)
+            await content(found, timely.route, ONE)
+            await content(found, timeless.route, ONE)
             await asyncio.sleep(1.01)
 
     asyncio.run(ask())
@@ -134,8 +164,8 @@ def test_answers_of_state_last_until_it_changes(current: CurrentLake, monkeypatc
             if place % 2 == 0:
                 # by another connection, as any process would
                 UsageState(current().path).repair("nova", {place: None}, at=times.now())
-            given.append(await found.find(stateful.route, ONE))
-            await found.find(stateless.route, ONE)
+            given.append(await content(found, stateful.route, ONE))
+            await content(found, stateless.route, ONE)
         await found.close()
         return given
 
@@ -151,10 +181,10 @@ def test_state_is_not_seen_before_what_it_is_about(current: CurrentLake) -> None
 
     async def ask() -> list[bytes]:
         found, route = Answers(current), Route("/seen/", seen, "Tells what is seen.", is_stateful=True)
-        before = await found.find(route, ONE)
+        before = await content(found, route, ONE)
         lake_of(current().path, [notification("compute.instance.update", "2014-01-14", serial=1)]).close()
         UsageState(current().path).repair("nova", {1: None}, at=times.now())
-        return [before, await found.find(route, ONE)]
+        return [before, await content(found, route, ONE)]
 
     assert asyncio.run(ask()) == [b"[1, 0]", b"[2, 1]"]
 
@@ -163,7 +193,7 @@ def test_an_answer_may_be_nothing(current: CurrentLake) -> None:
     """A route that returns None has no body."""
     route = Route("/nothing/", lambda lake, request, now: None, "Says nothing.", "PUT")
 
-    assert asyncio.run(Answers(current).find(route, ONE)) == b""
+    assert asyncio.run(Answers(current).find(route, ONE)).content == b""
 
 
 def test_an_answer_of_a_moment_ago_bridges_the_next(current: CurrentLake, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -173,13 +203,13 @@ def test_an_answer_of_a_moment_ago_bridges_the_next(current: CurrentLake, monkey
 
     async def ask() -> list[bytes]:
         found = Answers(current)
-        polled = [await found.find(counter.route, ONE)]
+        polled = [await content(found, counter.route, ONE)]
         counter.seconds = 0.2
         change(current, 1)
-        polled.append(await found.find(counter.route, ONE))
+        polled.append(await content(found, counter.route, ONE))
         await found.close()
         await asyncio.sleep(0)
-        return [*polled, await found.find(counter.route, ONE)]
+        return [*polled, await content(found, counter.route, ONE)]
 
     assert asyncio.run(ask()) == [b"1", b"1", b"2"]
 
@@ -198,7 +228,7 @@ def test_errors_are_not_kept(current: CurrentLake) -> None:
         refused = await asyncio.gather(*(found.find(route, ONE) for _ in range(3)), return_exceptions=True)
         assert [str(problem) for problem in refused] == ["no"] * 3
         with pytest.raises(InputError):
-            await found.find(route, ONE)
+            await content(found, route, ONE)
 
     asyncio.run(ask())
     assert len(asked) == 2
@@ -212,7 +242,7 @@ def test_what_is_kept_is_bounded(current: CurrentLake, monkeypatch: pytest.Monke
 
     async def ask() -> list[bytes]:
         found = Answers(current)
-        return [await found.find(counter.route, request) for request in (ONE, TWO, ONE, three, ONE, TWO)]
+        return [await content(found, counter.route, request) for request in (ONE, TWO, ONE, three, ONE, TWO)]
 
     assert asyncio.run(ask()) == [b"1", b"2", b"1", b"3", b"1", b"4"]
 
@@ -224,7 +254,7 @@ def test_large_answers_are_not_kept(current: CurrentLake, monkeypatch: pytest.Mo
 
     async def ask() -> list[bytes]:
         found = Answers(current)
-        return [await found.find(counter.route, ONE) for _ in range(2)]
+        return [await content(found, counter.route, ONE) for _ in range(2)]
 
     assert asyncio.run(ask()) == [b"1", b"2"]
 
@@ -242,10 +272,10 @@ def test_what_writes_is_done_every_time_and_seen_at_once(current: CurrentLake) -
     async def ask() -> list[bytes]:
         found = Answers(current)
         writing, counting = Route("/rows/", write, "Writes.", "POST"), Route("/rows/", rows, "Counts.")
-        counted = [await found.find(counting, ONE)]
+        counted = [await content(found, counting, ONE)]
         for body in (b"a", b"b"):
-            await found.find(writing, Request({}, (), body))
-            counted.append(await found.find(counting, ONE))
+            await content(found, writing, Request({}, (), body))
+            counted.append(await content(found, counting, ONE))
         return counted
 
     assert asyncio.run(ask()) == [b"1", b"2", b"3"]

@@ -42,7 +42,25 @@ LISTS = {
     "/db/usage/glance/deletes/": "deleted_at",
     "/db/usage/glance/exists/": "received",
 }
+# of Ceilometer's interface, below /v2 and without that
+METERING = ["bogus=1", "s=x", "q.field=bogus&q.value=1", "q.field=source&q.op=lt&q.value=1", "q=1"]
+METERING_PAGES = [*METERING, "limit=0", "limit=-1", "limit=1.5", "limit=x", "offset=-1", "limit=1&limit=2"]
+METERED = {
+    "/meters": [*METERING_PAGES, "unique=x", "q.field=timestamp&q.op=lt&q.value=2014"],
+    "/meters/<meter>": METERING_PAGES,
+    "/meters/<meter>/statistics": [*METERING, "limit=1", "period=-1", "period=x", "aggregate.func=x", "groupby=x"],
+    "/resources": [*METERING_PAGES, "meter_links=x"],
+    "/resources/<id>": ["bogus=1", "s=x"],
+}
+ALARMS = ("/v2/alarms", "/v2/alarms/<id>", "/v2/alarms/<id>/<what>", "/v2/query/alarms", "/v2/query/alarms/<what>")
 REFUSED = {
+    **METERED,
+    **{f"/v2{path}": queries for path, queries in METERED.items()},
+    "/v2": ["bogus=1"],
+    "/v2/samples": METERING_PAGES,
+    "/v2/samples/<id>": ["", "limit=1"],
+    "/v2/capabilities": ["bogus=1"],
+    **{path: [] for path in ALARMS},
     "/stacky/deployments/": [],
     "/stacky/events/": SERVICE,
     "/stacky/hosts/": SERVICE,
@@ -94,11 +112,14 @@ REFUSED = {
     "/db/tenant/info/<tenant>/": [""],
 }
 ROUTES = [route for surface in server.SURFACES for route in surface.routes]
-WRITING = sorted({route.path for route in ROUTES if route.method != "GET"})
+WRITING = sorted({route.path for route in ROUTES if route.writes})
 # queries that every path refuses
 HOSTILE = ["uuid=%ff&name=%ff", "&".join(f"p{number}=1" for number in range(201))]
 # parts of paths, of which each names nothing
 HOSTILE_PARTS = ["x", "-1", "1.0", "9" * 40, "%ff", "%00", "%27", "%D9%A3", "1%20or%201"]
+
+
+FAULT = {"faultcode": "Client", "faultstring": "", "debuginfo": None}
 
 
 @pytest.fixture(scope="module")
@@ -137,9 +158,14 @@ def url(folder: Path) -> Iterator[str]:
 
 
 def assert_refused(response: requests.Response, *statuses: int) -> None:
-    """A refusal is JSON: below /db an object with the status, else an error table that tells it in words."""
+    """A refusal is JSON: an object below /db, another one of Ceilometer, else an error table that tells it in words."""
     assert response.status_code in statuses, (response.url, response.text)
     assert response.headers["Content-Type"] == "application/json"
+    if re.match(r"http://[^/]+/(v2|meters|resources)(/|$|\?)", response.url):
+        [(name, problem)] = response.json().items()
+        assert name == "error_message"
+        assert isinstance(problem, str) or {**problem, "faultstring": ""} == FAULT
+        return
     if re.match(r"http://[^/]+/db(/|$)", response.url):
         assert set(response.json()) == {"status", "message"}
         assert response.json()["status"] == response.status_code
@@ -170,6 +196,10 @@ def test_bad_parts_of_paths_name_nothing(url: str, path: str) -> None:
         response = requests.get(url + filled(path, part), timeout=60)
         if path == "/stacky/watch/<deployment_id>/" and response.status_code == 200:
             assert response.json()[1] == []
+        elif "<meter>" in path and response.status_code == 200:
+            assert response.json() == []
+        elif path in ALARMS:
+            assert_refused(response, 400, 410)
         else:
             assert_refused(response, 400, 404)
 
@@ -186,7 +216,9 @@ def test_fields_of_every_type_refuse_or_answer(url: str) -> None:
                 assert_refused(response, 400)
 
 
-@pytest.mark.parametrize("path", [path for path in REFUSED if not re.search("stacky/usage|<tenant>|<id>|<part>", path)])
+@pytest.mark.parametrize(
+    "path", [path for path in REFUSED if not re.search("stacky/usage|alarms|<tenant>|<id>|<part>", path)]
+)
 def test_both_forms_of_a_path_are_served(url: str, path: str) -> None:
     """With and without the last slash the answer is the same table, in JSON."""
     queries = {"uuid/": f"?uuid={INSTANCE}", "timings/": "?name=x", "search/": "?field=id&value=1"}
@@ -198,7 +230,9 @@ def test_both_forms_of_a_path_are_served(url: str, path: str) -> None:
     answers = [requests.get(url + filled(form, part) + query, timeout=60) for form in (path, path.rstrip("/"))]
 
     assert [answer.status_code for answer in answers] == [200, 200]
-    assert {answer.headers["Content-Type"] for answer in answers} == {"application/json"}
+    assert {answer.headers["Content-Type"].removesuffix("; charset=UTF-8") for answer in answers} == {
+        "application/json"
+    }
     if "watch" not in path:
         assert answers[0].content == answers[1].content
 
@@ -231,7 +265,8 @@ def test_a_part_of_a_path_is_no_parameter(url: str) -> None:
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE"])
 @pytest.mark.parametrize(
-    "path", ["/x", "/stacky", "/stacky/", "/stacky/x/", "/stacky/show/", "/db", "/db/x", "/%ff", "//"]
+    "path",
+    ["/x", "/stacky", "/stacky/", "/stacky/x/", "/stacky/show/", "/db", "/db/x", "/v2/x", "/meters/x/y", "/%ff", "//"],
 )
 def test_unknown_paths_are_not_found(url: str, method: str, path: str) -> None:
     """What is no path is not found, whatever the method, in JSON."""
@@ -244,7 +279,7 @@ def test_unknown_paths_are_not_found(url: str, method: str, path: str) -> None:
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "OPTIONS", "BREW"])
-@pytest.mark.parametrize("path", ["/stacky/events/", "/stacky/watch/0", "/healthz", "/"])
+@pytest.mark.parametrize("path", ["/stacky/events/", "/stacky/watch/0", "/v2/samples", "/healthz", "/"])
 def test_other_methods_are_not_possible(url: str, method: str, path: str) -> None:
     """A known path refuses what it has no method for, in JSON."""
     assert_refused(requests.request(method, url + path, data=b"{", timeout=60), 405)

@@ -1,0 +1,324 @@
+"""Ceilometer's API v2: what is metered, the samples, and statistics of them.
+
+It is served below ``/v2`` as Ceilometer does and, as its blueprint has it, without that prefix.
+
+Source: Ceilometer's blueprint of API v2, and the behaviour of Ceilometer 7.0.0.
+"""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from functools import wraps
+from http import HTTPStatus
+from typing import Any, TypeAlias
+from urllib.parse import quote, unquote, urlencode
+
+import polars as pl
+
+from stackanalytics.analytics import meter, meter_statistic
+from stackanalytics.analytics.meter_count import resource_count, sample_count
+from stackanalytics.analytics.meter_query import FIELD_COLUMNS, Condition
+from stackanalytics.analytics.resource_meter import resource_meters
+from stackanalytics.errors import InputError, NotFoundError
+from stackanalytics.lake import Lake
+from stackanalytics.surfaces import metering_row
+from stackanalytics.surfaces.metering_error import routing_wording, unknown_argument, wording
+from stackanalytics.surfaces.metering_identity import HEADERS, identity
+from stackanalytics.surfaces.metering_query import Arguments, Form, arguments
+from stackanalytics.surfaces.metering_row import Row
+from stackanalytics.surfaces.route import RefusedError, Reply, Request, Route, Surface, first_sentence
+
+Endpoint: TypeAlias = Callable[[Lake, Request, datetime], object]
+
+JSON = "application/json; charset=UTF-8"
+READ_HEADERS = (*HEADERS, "Accept", "Content-Type", "Host")
+HIGHEST_ROWS = 100_000
+
+OWNERS = ("source", "project", "project_id", "user", "user_id", "resource", "resource_id")
+PAGE = ("limit", "offset")
+METERS = Form((*PAGE, "unique"), structures=("q",), filters=OWNERS)
+SAMPLES = Form(PAGE, structures=("q",), filters=OWNERS)
+RESOURCES = Form((*PAGE, "meter_links"), structures=("q",), filters=OWNERS)
+STATISTICS = Form(("period",), ("groupby", "s"), ("q", "aggregate"), OWNERS)
+NOTHING = Form(lists=())
+FIELDS_ONLY = Form()
+
+
+def version(lake: Lake, request: Request, now: datetime) -> object:
+    """The version of this interface, as clients ask for it."""
+    arguments(request, NOTHING)
+    return {
+        "id": "v2",
+        "status": "stable",
+        "updated": "2013-02-13T00:00:00Z",
+        "links": [{"rel": "self", "href": f"{_base(request)}/v2"}],
+        "media-types": [{"base": "application/json", "type": "application/vnd.openstack.telemetry-v2+json"}],
+    }
+
+
+def meters(lake: Lake, request: Request, now: datetime) -> object:
+    """The meters: what is measured of which resources, or each of them once."""
+    asked = arguments(request, METERS)
+    fields = asked.selected(metering_row.METER_FIELDS)
+    query = identity(request).scoped(_without_time(asked.conditions()))
+    found = meter.meters(lake, query=query, unique=asked.flag("unique"))
+    limit, offset = asked.page()
+    rows = metering_row.meters(found.slice(offset, limit))
+    return _page(request, rows, fields, (limit, offset), found.height)
+
+
+def old_samples(lake: Lake, request: Request, now: datetime) -> object:
+    """The samples of a meter, the newest first, with the names that samples had first."""
+    return _samples(lake, request, metering_row.OLD_SAMPLE, request.parts["meter"])
+
+
+def samples(lake: Lake, request: Request, now: datetime) -> object:
+    """The samples of all meters, the newest first."""
+    return _samples(lake, request, metering_row.SAMPLE, None)
+
+
+def sample(lake: Lake, request: Request, now: datetime) -> object:
+    """One sample by its id."""
+    arguments(request, NOTHING)
+    id = request.parts["id"]
+    query = identity(request).scoped([Condition("message_id", "eq", id)])
+    for row in metering_row.samples(meter.samples(lake, query=query, limit=1)):
+        return row
+    raise NotFoundError(f"Sample {id} Not Found: /v2/samples lists them")
+
+
+def statistics(lake: Lake, request: Request, now: datetime) -> object:
+    """Statistics of the samples of a meter, over everything or by period, and by the values of fields."""
+    asked = arguments(request, STATISTICS)
+    fields = asked.selected(metering_row.STATISTIC_FIELDS)
+    query = identity(request).scoped(_of_any_meter(asked.conditions()))
+    period = asked.whole("period") or 0
+    if period < 0:
+        raise InputError(f"Period must be positive. period={period} is not: give seconds")
+    groups = _groups(asked)
+    aggregates = {name: name for name in map(_aggregate, asked.structures["aggregate"])}
+    found = meter_statistic.statistics(
+        lake,
+        request.parts["meter"],
+        query=query,
+        period=period or None,
+        group_by=groups,
+        aggregates=[name for name in aggregates if name not in metering_row.STANDARD],
+    )
+    if found.height > HIGHEST_ROWS:
+        raise InputError(
+            f"there are {found.height} rows, more than {HIGHEST_ROWS}: give a longer period, fewer fields to group by, "
+            "or bounds on timestamp that are nearer to each other"
+        )
+    rows = metering_row.statistics(found, period=period, groups=groups, aggregates=aggregates)
+    return _selected(rows, fields)
+
+
+def resources(lake: Lake, request: Request, now: datetime) -> object:
+    """The resources that there are samples of, with links to what is measured of them."""
+    asked = arguments(request, RESOURCES)
+    fields = asked.selected(metering_row.RESOURCE_FIELDS)
+    query = identity(request).scoped(asked.conditions())
+    has_links = asked.whole("meter_links") != 0
+    limit, offset = asked.page()
+    found = meter.resources(lake, query=query, limit=limit + 1, offset=offset)
+    total = _total((limit, offset), found.height, lambda: resource_count(lake, query=query))
+    rows = _resource_rows(lake, request, found.head(limit), has_links=has_links and "links" in fields)
+    return _page(request, rows, fields, (limit, offset), total)
+
+
+def resource(lake: Lake, request: Request, now: datetime) -> object:
+    """One resource by its id, with links to what is measured of it."""
+    fields = arguments(request, FIELDS_ONLY).selected(metering_row.RESOURCE_FIELDS)
+    said = request.parts["id"]
+    # clients quote a slash in an id twice
+    for id in dict.fromkeys((said, unquote(said))):
+        query = identity(request).scoped([Condition("resource_id", "eq", id)])
+        found = meter.resources(lake, query=query, limit=1)
+        for row in _resource_rows(lake, request, found, has_links=True):
+            return {name: row[name] for name in fields}
+    raise NotFoundError(f"Resource {said} Not Found: /v2/resources lists them")
+
+
+def capabilities(lake: Lake, request: Request, now: datetime) -> object:
+    """What this interface can do: everything that Ceilometer's could."""
+    arguments(request, NOTHING)
+    return _CAPABILITIES
+
+
+def gone(lake: Lake, request: Request, now: datetime) -> object:
+    """Alarms, which are not served."""
+    raise RefusedError(HTTPStatus.GONE, "alarms are not served: aodh has them", is_routing=True)
+
+
+def _names(prefix: str, names: str) -> dict[str, bool]:
+    return {f"{prefix}:{name}": True for name in names.split()}
+
+
+_CAPABILITIES = {
+    "api": {
+        **_names("meters:query", "simple metadata"),
+        **_names("resources:query", "simple metadata"),
+        **_names("samples:query", "simple metadata complex"),
+        **_names("statistics", "groupby query:simple query:metadata aggregation:standard"),
+        **_names("statistics:aggregation:selectable", "max min sum avg count stddev cardinality"),
+        "events:query:simple": True,
+    },
+    "storage": {"storage:production_ready": True},
+    "event_storage": {"storage:production_ready": True},
+}
+
+
+def _samples(lake: Lake, request: Request, form: Any, name: str | None) -> Reply:
+    asked = arguments(request, SAMPLES)
+    fields = asked.selected(tuple(form))
+    conditions = asked.conditions() if name is None else _of_any_meter(asked.conditions())
+    query = identity(request).scoped(conditions)
+    limit, offset = asked.page()
+    found = meter.samples(lake, meter=name, query=query, limit=limit + 1, offset=offset)
+    total = _total((limit, offset), found.height, lambda: sample_count(lake, meter=name, query=query))
+    return _page(request, metering_row.samples(found.head(limit), form), fields, (limit, offset), total)
+
+
+def _resource_rows(lake: Lake, request: Request, found: pl.DataFrame, *, has_links: bool) -> list[Row]:
+    measured: dict[str, list[str]] = {}
+    if has_links:
+        for id, name in resource_meters(lake, resources=found["resource"].to_list()).iter_rows():
+            measured.setdefault(id, []).append(name)
+    return metering_row.resources(found, measured, _base(request))
+
+
+def _of_any_meter(asked: Sequence[Condition]) -> list[Condition]:
+    """Return conditions without those on the meter, which the path names."""
+    return [condition for condition in asked if condition.field != "meter"]
+
+
+def _without_time(asked: Sequence[Condition]) -> Sequence[Condition]:
+    """Refuse conditions on time, since meters are as their newest sample tells."""
+    for condition in asked:
+        if condition.field == "search_offset" or FIELD_COLUMNS.get(condition.field) == "measured_at":
+            valid = (*OWNERS, "metadata.<path>")
+            raise unknown_argument([condition.field], valid, why="not valid for this resource")
+    return asked
+
+
+def _groups(asked: Arguments) -> list[str]:
+    groups = asked.texts("groupby")
+    # columns of a frame differ in more than case
+    if len({name.lower() for name in groups}) < len(groups):
+        raise unknown_argument(groups, ("names that differ in more than upper and lower case",), why="groupby")
+    return groups
+
+
+def _aggregate(entry: Any) -> str:
+    parameter = str(entry.get("param", ""))
+    return f"{entry['func']}/{parameter}" if parameter else str(entry["func"])
+
+
+def _total(page: tuple[int, int], found: int, count: Callable[[], int]) -> int:
+    """Return how many there are in all: counted only where what was found does not tell."""
+    limit, offset = page
+    is_last = found <= limit and (found > 0 or offset == 0)
+    return offset + found if is_last else count()
+
+
+def _page(request: Request, rows: list[Row], fields: Sequence[str], page: tuple[int, int], total: int) -> Reply:
+    """Return a page that says how many there are in all, and where the next one is."""
+    limit, offset = page
+    is_truncated = offset + len(rows) < total
+    headers = [("X-Total-Count", str(total)), ("X-Truncated", "true" if is_truncated else "false")]
+    if is_truncated and not request.body:
+        query = [(name, value) for name, value in request.query if "".join(name.split()) not in PAGE]
+        following = urlencode([*query, ("limit", limit), ("offset", offset + limit)], quote_via=quote)
+        headers.append(("Link", f'<?{following}>; rel="next"'))
+    return Reply(_selected(rows, fields), headers=tuple(headers))
+
+
+def _selected(rows: list[Row], fields: Sequence[str]) -> list[Row]:
+    """Return the fields that are asked for of those that a row has."""
+    return [{name: row[name] for name in fields if name in row} for row in rows]
+
+
+def _base(request: Request) -> str:
+    return f"http://{request.header('Host') or 'localhost'}"
+
+
+def accepts_json(accept: str | None) -> bool:
+    """Tell whether a header ``Accept`` allows JSON."""
+    if not accept:
+        return True
+    for part in accept.split(","):
+        kind, *details = (detail.strip().lower() for detail in part.split(";"))
+        is_refused = any(detail.replace(" ", "") in ("q=0", "q=0.0", "q=0.00", "q=0.000") for detail in details)
+        if kind in ("*/*", "application/*", "application/json") and not is_refused:
+            return True
+    return False
+
+
+def _route(
+    path: str,
+    endpoint: Endpoint,
+    *,
+    method: str = "GET",
+    is_timely: bool = False,
+    is_reading: bool = False,
+) -> Route:
+    @wraps(endpoint)
+    def answer(lake: Lake, request: Request, now: datetime) -> object:
+        if not accepts_json(request.header("Accept")):
+            message = f"Accept: {request.header('Accept')} leaves out application/json, which is what there is"
+            raise RefusedError(HTTPStatus.NOT_ACCEPTABLE, message, is_routing=True)
+        return endpoint(lake, request, now)
+
+    return Route(
+        path,
+        answer,
+        first_sentence(endpoint),
+        method=method,
+        is_timely=is_timely,
+        is_stateful=True,
+        content_type=JSON,
+        is_reading=is_reading,
+        reads_headers=READ_HEADERS,
+    )
+
+
+def _blueprint(prefix: str) -> dict[str, tuple[Route, ...]]:
+    """Return the routes that the blueprint has, by what they begin with."""
+    return {
+        "/meters": (
+            _route(f"{prefix}/meters", meters),
+            _route(f"{prefix}/meters/<meter>", old_samples),
+            _route(f"{prefix}/meters/<meter>/statistics", statistics),
+        ),
+        "/resources": (
+            _route(f"{prefix}/resources", resources),
+            _route(f"{prefix}/resources/<id>", resource),
+        ),
+    }
+
+
+_ALARMS = ("/v2/alarms", "/v2/alarms/<id>", "/v2/alarms/<id>/<what>", "/v2/query/alarms", "/v2/query/alarms/<what>")
+
+SURFACES = (
+    Surface(
+        prefix="/v2",
+        routes=(
+            _route("/v2", version),
+            *(route for routes in _blueprint("/v2").values() for route in routes),
+            _route("/v2/samples", samples),
+            _route("/v2/samples/<id>", sample),
+            _route("/v2/capabilities", capabilities),
+            *(
+                _route(path, gone, method=method, is_reading=True)
+                for path in _ALARMS
+                for method in ("GET", "POST", "PUT", "DELETE")
+            ),
+        ),
+        wording=wording,
+        routing_wording=routing_wording,
+    ),
+    *(
+        Surface(prefix=prefix, routes=routes, wording=wording, routing_wording=routing_wording)
+        for prefix, routes in _blueprint("").items()
+    ),
+)
