@@ -242,6 +242,10 @@ FIELDS = _dictionary(
     Field("longest_run_end_at", INSTANT, "end of that"),
     Field("lower", pa.float64(), "lower bound of a class of volumes, included, in their unit"),
     Field("upper", pa.float64(), "upper bound of a class of volumes, excluded, in their unit"),
+    # a trait of an event
+    Field("trait", pa.string(), "name of what is known of the event"),
+    Field("trait_type", pa.string(), "string, integer, float or datetime"),
+    Field("value", pa.string(), "what it is, as text"),
     # what billing told about a usage record
     Field("fail_reason", pa.string(), "why an exists record failed, in words"),
     Field("launch_id", pa.int64(), "id of the launch, or of the image, that an exists record is about"),

@@ -10,7 +10,7 @@ from datetime import datetime
 from functools import wraps
 from http import HTTPStatus
 from typing import Any, TypeAlias
-from urllib.parse import quote, unquote, urlencode
+from urllib.parse import unquote
 
 import polars as pl
 
@@ -20,9 +20,10 @@ from stackanalytics.analytics.meter_query import FIELD_COLUMNS, Condition
 from stackanalytics.analytics.resource_meter import resource_meters
 from stackanalytics.errors import InputError, NotFoundError
 from stackanalytics.lake import Lake
-from stackanalytics.surfaces import metering_row
+from stackanalytics.surfaces import metering_event, metering_row
 from stackanalytics.surfaces.metering_error import routing_wording, unknown_argument, wording
 from stackanalytics.surfaces.metering_identity import HEADERS, identity
+from stackanalytics.surfaces.metering_page import PAGE, page, selected, total
 from stackanalytics.surfaces.metering_query import Arguments, Form, arguments
 from stackanalytics.surfaces.metering_row import Row
 from stackanalytics.surfaces.route import RefusedError, Reply, Request, Route, Surface, first_sentence
@@ -34,7 +35,6 @@ READ_HEADERS = (*HEADERS, "Accept", "Content-Type", "Host")
 HIGHEST_ROWS = 100_000
 
 OWNERS = ("source", "project", "project_id", "user", "user_id", "resource", "resource_id")
-PAGE = ("limit", "offset")
 METERS = Form((*PAGE, "unique"), structures=("q",), filters=OWNERS)
 SAMPLES = Form(PAGE, structures=("q",), filters=OWNERS)
 RESOURCES = Form((*PAGE, "meter_links"), structures=("q",), filters=OWNERS)
@@ -63,7 +63,7 @@ def meters(lake: Lake, request: Request, now: datetime) -> object:
     found = meter.meters(lake, query=query, unique=asked.flag("unique"))
     limit, offset = asked.page()
     rows = metering_row.meters(found.slice(offset, limit))
-    return _page(request, rows, fields, (limit, offset), found.height)
+    return page(request, rows, fields, (limit, offset), found.height)
 
 
 def old_samples(lake: Lake, request: Request, now: datetime) -> object:
@@ -110,7 +110,7 @@ def statistics(lake: Lake, request: Request, now: datetime) -> object:
             "or bounds on timestamp that are nearer to each other"
         )
     rows = metering_row.statistics(found, period=period, groups=groups, aggregates=aggregates)
-    return _selected(rows, fields)
+    return selected(rows, fields)
 
 
 def resources(lake: Lake, request: Request, now: datetime) -> object:
@@ -121,9 +121,9 @@ def resources(lake: Lake, request: Request, now: datetime) -> object:
     has_links = asked.whole("meter_links") != 0
     limit, offset = asked.page()
     found = meter.resources(lake, query=query, limit=limit + 1, offset=offset)
-    total = _total((limit, offset), found.height, lambda: resource_count(lake, query=query))
+    count = total((limit, offset), found.height, lambda: resource_count(lake, query=query))
     rows = _resource_rows(lake, request, found.head(limit), has_links=has_links and "links" in fields)
-    return _page(request, rows, fields, (limit, offset), total)
+    return page(request, rows, fields, (limit, offset), count)
 
 
 def resource(lake: Lake, request: Request, now: datetime) -> object:
@@ -175,8 +175,8 @@ def _samples(lake: Lake, request: Request, form: Any, name: str | None) -> Reply
     query = identity(request).scoped(conditions)
     limit, offset = asked.page()
     found = meter.samples(lake, meter=name, query=query, limit=limit + 1, offset=offset)
-    total = _total((limit, offset), found.height, lambda: sample_count(lake, meter=name, query=query))
-    return _page(request, metering_row.samples(found.head(limit), form), fields, (limit, offset), total)
+    count = total((limit, offset), found.height, lambda: sample_count(lake, meter=name, query=query))
+    return page(request, metering_row.samples(found.head(limit), form), fields, (limit, offset), count)
 
 
 def _resource_rows(lake: Lake, request: Request, found: pl.DataFrame, *, has_links: bool) -> list[Row]:
@@ -212,30 +212,6 @@ def _groups(asked: Arguments) -> list[str]:
 def _aggregate(entry: Any) -> str:
     parameter = str(entry.get("param", ""))
     return f"{entry['func']}/{parameter}" if parameter else str(entry["func"])
-
-
-def _total(page: tuple[int, int], found: int, count: Callable[[], int]) -> int:
-    """Return how many there are in all: counted only where what was found does not tell."""
-    limit, offset = page
-    is_last = found <= limit and (found > 0 or offset == 0)
-    return offset + found if is_last else count()
-
-
-def _page(request: Request, rows: list[Row], fields: Sequence[str], page: tuple[int, int], total: int) -> Reply:
-    """Return a page that says how many there are in all, and where the next one is."""
-    limit, offset = page
-    is_truncated = offset + len(rows) < total
-    headers = [("X-Total-Count", str(total)), ("X-Truncated", "true" if is_truncated else "false")]
-    if is_truncated and not request.body:
-        query = [(name, value) for name, value in request.query if "".join(name.split()) not in PAGE]
-        following = urlencode([*query, ("limit", limit), ("offset", offset + limit)], quote_via=quote)
-        headers.append(("Link", f'<?{following}>; rel="next"'))
-    return Reply(_selected(rows, fields), headers=tuple(headers))
-
-
-def _selected(rows: list[Row], fields: Sequence[str]) -> list[Row]:
-    """Return the fields that are asked for of those that a row has."""
-    return [{name: row[name] for name in fields if name in row} for row in rows]
 
 
 def _base(request: Request) -> str:
@@ -308,6 +284,12 @@ SURFACES = (
             _route("/v2/samples", samples),
             _route("/v2/samples/<id>", sample),
             _route("/v2/capabilities", capabilities),
+            _route("/v2/event_types", metering_event.event_types),
+            _route("/v2/event_types/<event_type>", metering_event.event_type),
+            _route("/v2/event_types/<event_type>/traits", metering_event.traits),
+            _route("/v2/event_types/<event_type>/traits/<trait>", metering_event.trait),
+            _route("/v2/events", metering_event.events),
+            _route("/v2/events/<message_id>", metering_event.one_event),
             *(
                 _route(path, gone, method=method, is_reading=True)
                 for path in _ALARMS

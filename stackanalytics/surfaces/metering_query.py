@@ -87,7 +87,7 @@ class Arguments:
             raise invalid_input(name, self.single[name], "unable to convert to bool: give True or False")
         return said in _TRUE
 
-    def page(self) -> tuple[int, int]:
+    def page(self, *, default: int = DEFAULT_LIMIT) -> tuple[int, int]:
         """Read ``limit`` and ``offset``."""
         limit, offset = self.whole("limit"), self.whole("offset")
         if limit is not None and limit <= 0:
@@ -96,7 +96,7 @@ class Arguments:
             raise InputError(f"Limit must be at most {HIGHEST_LIMIT}, limit={limit} is more: go on with offset")
         if offset is not None and offset < 0:
             raise InputError(f"Offset must not be negative: offset={offset} is")
-        return limit or DEFAULT_LIMIT, offset or 0
+        return limit or default, offset or 0
 
     def texts(self, name: str) -> list[str]:
         """Return what a list says, each once; what is empty is not given."""

@@ -1,0 +1,369 @@
+"""Traits of events: what notifications tell beside their type and time, by names that services share.
+
+Which events have which traits is told in ``traits.toml`` beside this module.
+
+Source: Ceilometer's definitions of events (``event_definitions.yaml``) of its release 7.0.0.
+"""
+
+import fnmatch
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from importlib.resources import files
+from types import MappingProxyType
+from typing import Literal, TypeAlias
+
+import msgspec
+import polars as pl
+
+from stackanalytics.analytics.meter_query import OPERATORS
+from stackanalytics.analytics.period import bounds_and_days
+from stackanalytics.errors import InputError
+from stackanalytics.lake import Lake
+from stackanalytics.schema import polars_schema
+
+Kind: TypeAlias = Literal["string", "integer", "float", "datetime"]
+Value: TypeAlias = str | list[str]
+
+EVENT_COLUMNS = ("id", "message_id", "event_type", "generated_at")
+TRAIT_COLUMNS = ("id", "trait", "trait_type", "value")
+LONGEST_TEXT = 255
+
+# what a value is cast to, so that it can be compared
+_TYPES: Mapping[str, str] = MappingProxyType(
+    {"string": "varchar", "integer": "bigint", "float": "double", "datetime": "timestamptz"}
+)
+
+_FOUND = """
+from notifications
+where not is_conflict
+    and ($event_type::varchar is null or event_type = $event_type)
+    and ($message_id::varchar is null or message_id = $message_id)
+    and ($start::timestamptz is null or generated_at >= $start)
+    and ($end::timestamptz is null or generated_at < $end)
+    and ($first_day::date is null or date >= $first_day)
+    and ($last_day::date is null or date <= $last_day)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class TraitCondition:
+    """What a trait of an event must be: of a type, and in a relation to a value; ``or_absent``, or not there."""
+
+    trait: str
+    op: str
+    value: str | int | float | datetime
+    kind: Kind = "string"
+    or_absent: bool = False
+
+
+class _Definition(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    event_types: list[str]
+    text: dict[str, Value] = {}
+    integer: dict[str, Value] = {}
+    datetime: dict[str, Value] = {}
+
+    def traits(self) -> dict[str, tuple[Kind, Value]]:
+        kinds: tuple[tuple[Kind, dict[str, Value]], ...] = (
+            ("string", self.text),
+            ("integer", self.integer),
+            ("datetime", self.datetime),
+        )
+        return {name: (kind, value) for kind, told in kinds for name, value in told.items()}
+
+
+class _File(msgspec.Struct, forbid_unknown_fields=True):
+    events: list[_Definition]
+
+
+def traited_events(
+    lake: Lake,
+    *,
+    event_type: str | None = None,
+    message_id: str | None = None,
+    traits: Sequence[TraitCondition] = (),
+    start: datetime | None = None,
+    end: datetime | None = None,
+    limit: int | None = None,
+    offset: int = 0,
+) -> pl.DataFrame:
+    """Return the events that have certain traits.
+
+    Parameters
+    ----------
+    lake
+        The lake to ask.
+    event_type, message_id
+        Only those of this type, as it was sent; only the one with this id.
+    traits
+        Only those that meet all conditions.
+    start, end
+        Only those of ``[start, end)``.
+    limit, offset
+        At most so many, after leaving out so many; None for all.
+
+    Returns
+    -------
+    polars.DataFrame
+        A row an event, in the order of time and then of ids, with ``id`` (Int64), ``message_id``, ``event_type``
+        (String) and ``generated_at`` (Datetime, UTC).
+
+    Raises
+    ------
+    InputError
+        If a condition cannot be used.
+
+    Source: all notifications but those that repeat the id of another.
+    """
+    found, parameters = _found(lake, event_type, message_id, traits, start, end)
+    return lake.sql(
+        f"""
+        select id, message_id, event_type, generated_at {found}
+        order by generated_at, message_id, event_type, id limit $limit offset $offset
+        """,
+        {**parameters, "limit": limit, "offset": offset},
+    ).cast(polars_schema(*EVENT_COLUMNS))
+
+
+def traited_event_count(
+    lake: Lake,
+    *,
+    event_type: str | None = None,
+    message_id: str | None = None,
+    traits: Sequence[TraitCondition] = (),
+    start: datetime | None = None,
+    end: datetime | None = None,
+) -> int:
+    """Return how many events :func:`traited_events` finds without a limit; parameters are as there."""
+    found, parameters = _found(lake, event_type, message_id, traits, start, end)
+    return int(lake.sql(f"select count(*) {found}", parameters).item())
+
+
+def event_traits(lake: Lake, *, ids: Sequence[int]) -> pl.DataFrame:
+    """Return the traits of some events.
+
+    Parameters
+    ----------
+    lake
+        The lake to ask.
+    ids
+        Ids of the events.
+
+    Returns
+    -------
+    polars.DataFrame
+        A row a trait that is known, in the order of ids and names, with ``id`` (Int64) of the event, ``trait``,
+        ``trait_type`` (string, integer, float or datetime) and ``value`` (String): instants in ISO 8601 and UTC,
+        texts cut to 255 characters.
+
+    Source: all notifications.
+    """
+    page = lake.sql(
+        "select *, concat_ws('.', operation, phase) as spelled from notifications where id in (select unnest($ids))",
+        {"ids": list(ids)},
+    )
+    alike: dict[str, list[str]] = {}
+    for spelled in page["spelled"].unique().sort():
+        alike.setdefault(str(_traits_of(spelled)), []).append(spelled)
+    told = [_told(lake, page.filter(pl.col("spelled").is_in(names)), _traits_of(names[0])) for names in alike.values()]
+    return pl.concat([pl.DataFrame(schema=polars_schema(*TRAIT_COLUMNS)), *told]).sort("id", "trait")
+
+
+def trait_types(lake: Lake, *, event_type: str) -> pl.DataFrame:
+    """Return which traits the events of a type have.
+
+    Parameters
+    ----------
+    lake
+        The lake to ask.
+    event_type
+        The type, as it was sent.
+
+    Returns
+    -------
+    polars.DataFrame
+        A row a trait that any of them has, texts, then integers, then datetimes, in the order of names, with
+        ``trait`` and ``trait_type`` (String).
+
+    Source: all notifications of the type.
+    """
+    known: dict[str, Kind] = {}
+    for spelled in _spellings(lake, event_type):
+        defined = _traits_of(spelled)
+        has = ", ".join(f"bool_or({_text(value)} is not null)" for _, value in defined.values())
+        told = lake.sql(
+            f"select {has} from notifications where event_type = $event_type and {_SPELLED} = $spelled",
+            {"event_type": event_type, "spelled": spelled},
+        ).row(0)
+        known |= {name: kind for (name, (kind, _)), is_told in zip(defined.items(), told, strict=True) if is_told}
+    ordered = sorted(known.items(), key=lambda pair: (list(_TYPES).index(pair[1]), pair[0]))
+    return pl.DataFrame(ordered, schema=polars_schema("trait", "trait_type"), orient="row")
+
+
+def trait_values(lake: Lake, *, event_type: str, trait: str, limit: int | None = None, offset: int = 0) -> pl.DataFrame:
+    """Return what a trait is in the events of a type.
+
+    Parameters
+    ----------
+    lake
+        The lake to ask.
+    event_type
+        The type, as it was sent.
+    trait
+        Name of the trait.
+    limit, offset
+        At most so many, after leaving out so many; None for all.
+
+    Returns
+    -------
+    polars.DataFrame
+        A row an event that has the trait, in the order of :func:`traited_events`, with the columns of
+        :func:`event_traits`.
+
+    Source: all notifications of the type.
+    """
+    found = _values(lake, event_type, trait)
+    empty = pl.DataFrame(schema=polars_schema(*TRAIT_COLUMNS))
+    if found is None:
+        return empty
+    return lake.sql(
+        f"""
+        select id, $trait as trait, told.kind as trait_type, told.value as value {found}
+        order by generated_at, message_id, id limit $limit offset $offset
+        """,
+        {"trait": trait, "event_type": event_type, "limit": limit, "offset": offset},
+    ).cast(empty.schema)
+
+
+def trait_value_count(lake: Lake, *, event_type: str, trait: str) -> int:
+    """Return how many values :func:`trait_values` finds without a limit; parameters are as there."""
+    found = _values(lake, event_type, trait)
+    return 0 if found is None else int(lake.sql(f"select count(*) {found}", {"event_type": event_type}).item())
+
+
+_SPELLED = "concat_ws('.', operation, phase)"
+
+
+@cache
+def _definitions() -> tuple[_Definition, ...]:
+    content = files("stackanalytics.analytics").joinpath("traits.toml").read_bytes()
+    return tuple(msgspec.toml.decode(content, type=_File).events)
+
+
+@cache
+def _traits_of(spelled: str) -> dict[str, tuple[Kind, Value]]:
+    """Return the traits that events of a type, in its legacy spelling, can have, in the order of their names."""
+    found: dict[str, tuple[Kind, Value]] = {}
+    for definition in _definitions():
+        if any(fnmatch.fnmatchcase(spelled, pattern) for pattern in definition.event_types):
+            found |= definition.traits()
+    return dict(sorted(found.items()))
+
+
+def _spellings(lake: Lake, event_type: str | None) -> list[str]:
+    """Return the legacy spellings of a type, or of all types."""
+    found = lake.sql(
+        f"""
+        select distinct {_SPELLED} as spelled from notifications
+        where $event_type::varchar is null or event_type = $event_type order by spelled
+        """,
+        {"event_type": event_type},
+    )
+    return found["spelled"].to_list()
+
+
+def _values(lake: Lake, event_type: str, trait: str) -> str | None:
+    """Return, as SQL, the events of a type that have a trait; None where none can have it."""
+    expressions = {
+        spelled: _traits_of(spelled)[trait] for spelled in _spellings(lake, event_type) if trait in _traits_of(spelled)
+    }
+    if not expressions:
+        return None
+    cases = " ".join(
+        f"when {_literal(spelled)} then {{kind: '{kind}', value: {_shown(kind, value)}}}"
+        for spelled, (kind, value) in expressions.items()
+    )
+    return f"""
+    from (select *, case {_SPELLED} {cases} end as told from notifications where event_type = $event_type)
+    where not is_conflict and told.value is not null
+    """
+
+
+def _told(lake: Lake, page: pl.DataFrame, defined: Mapping[str, tuple[Kind, Value]]) -> pl.DataFrame:
+    traits = ", ".join(
+        f"{{trait: {_literal(name)}, trait_type: '{kind}', value: {_shown(kind, value)}}}"
+        for name, (kind, value) in defined.items()
+    )
+    return lake.sql(
+        f"""
+        select id, told.trait as trait, told.trait_type as trait_type, told.value as value
+        from (select id, unnest([{traits}]) as told from page)
+        where told.value is not null
+        """,
+        frames={"page": page},
+    ).cast(polars_schema(*TRAIT_COLUMNS))
+
+
+def _found(
+    lake: Lake,
+    event_type: str | None,
+    message_id: str | None,
+    traits: Sequence[TraitCondition],
+    start: datetime | None,
+    end: datetime | None,
+) -> tuple[str, dict[str, object]]:
+    """Return what events are found by, as SQL with its parameters."""
+    parameters: dict[str, object] = {
+        "event_type": event_type,
+        "message_id": message_id,
+        **bounds_and_days(start, end),
+    }
+    spellings = _spellings(lake, event_type) if traits else []
+    written = [_FOUND]
+    for number, condition in enumerate(traits):
+        if condition.op not in OPERATORS:
+            raise InputError(f"no operator {condition.op!r} for {condition.trait}; there are {', '.join(OPERATORS)}")
+        told = _cases(condition, spellings)
+        compared = f"try_cast({told} as {_TYPES[condition.kind]}) {OPERATORS[condition.op]} $trait_{number}"
+        absent = f" or {told} is null" if condition.or_absent else ""
+        written.append(f"and ({compared}{absent})")
+        parameters[f"trait_{number}"] = condition.value
+    return "\n".join(written), parameters
+
+
+def _cases(condition: TraitCondition, spellings: Iterable[str]) -> str:
+    """Return what a trait is in events of any type, as text; null where it is of another type."""
+    by_value: dict[str, list[str]] = {}
+    for spelled in spellings:
+        kind, value = _traits_of(spelled).get(condition.trait, (None, ""))
+        if kind == condition.kind:
+            by_value.setdefault(_text(value), []).append(spelled)
+    cases = " ".join(
+        f"when {_SPELLED} in ({', '.join(map(_literal, spelled))}) then {text}" for text, spelled in by_value.items()
+    )
+    return f"(case {cases} end)" if cases else "null::varchar"
+
+
+def _shown(kind: Kind, value: Value) -> str:
+    """Return a trait as it is shown; null where it is not of its type."""
+    if kind != "datetime":
+        return f"cast(try_cast({_text(value)} as {_TYPES[kind]}) as varchar)"
+    instant = f"try_cast({_text(value)} as timestamptz)"
+    return f"replace(strftime({instant}, '%Y-%m-%dT%H:%M:%S.%f'), '.000000', '')"
+
+
+def _text(value: Value) -> str:
+    """Return a trait as text; null where it is not known."""
+    told = ", ".join(_one(one) for one in ([value] if isinstance(value, str) else value))
+    return f"left(coalesce({told}), {LONGEST_TEXT})"
+
+
+def _one(value: str) -> str:
+    if value.startswith("$"):
+        return f"nullif(try(json_extract_string(body, {_literal(value)})), '')"
+    return f'cast("{value}" as varchar)'
+
+
+def _literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
