@@ -16,6 +16,7 @@ from stackanalytics.analytics.meter_threshold import times_above
 from stackanalytics.analytics.reason import fail_reason
 from stackanalytics.analytics.reconciliation import disputes, reconcile
 from stackanalytics.analytics.request_kpi import request_kpis, tenant_is_known
+from stackanalytics.analytics.sample_query import query_samples
 from stackanalytics.analytics.timing import (
     slowest_timings,
     timing_distribution,
@@ -80,6 +81,7 @@ __all__ = [
     "operation_summary",
     "projects",
     "public_outbound_bandwidth",
+    "query_samples",
     "reconcile",
     "request_kpis",
     "resource",

@@ -20,7 +20,7 @@ from stackanalytics.analytics.meter_query import FIELD_COLUMNS, Condition
 from stackanalytics.analytics.resource_meter import resource_meters
 from stackanalytics.errors import InputError, NotFoundError
 from stackanalytics.lake import Lake
-from stackanalytics.surfaces import metering_event, metering_row
+from stackanalytics.surfaces import metering_complex, metering_event, metering_row
 from stackanalytics.surfaces.metering_error import routing_wording, unknown_argument, wording
 from stackanalytics.surfaces.metering_identity import HEADERS, identity
 from stackanalytics.surfaces.metering_page import PAGE, page, selected, total
@@ -283,6 +283,7 @@ SURFACES = (
             *(route for routes in _blueprint("/v2").values() for route in routes),
             _route("/v2/samples", samples),
             _route("/v2/samples/<id>", sample),
+            _route("/v2/query/samples", metering_complex.samples, method="POST", is_reading=True),
             _route("/v2/capabilities", capabilities),
             _route("/v2/event_types", metering_event.event_types),
             _route("/v2/event_types/<event_type>", metering_event.event_type),

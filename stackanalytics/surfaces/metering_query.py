@@ -137,7 +137,7 @@ def arguments(request: Request, form: Form) -> Arguments:
     return spelled.arguments(_from_body(request, form))
 
 
-def body(request: Request) -> object:
+def json_body(request: Request) -> object:
     """Return the JSON body of a request."""
     kind = (request.header("Content-Type") or JSON_TYPES[0]).partition(";")[0].strip().lower()
     if kind not in JSON_TYPES:
@@ -257,7 +257,7 @@ def _complete(base: str, entry: Structure) -> Structure:
 def _from_body(request: Request, form: Form) -> dict[str, object]:
     if not request.body.strip():
         return {}
-    told = body(request)
+    told = json_body(request)
     if not isinstance(told, dict):
         raise invalid_input("body", "…", f"give an object with any of {', '.join(_body_names(form))}")
     unknown = [name for name in told if name not in _body_names(form)]
