@@ -92,7 +92,7 @@ def samples(
         {**parameters, "oldest": oldest},
         holding=holding,
     )
-    return _with_metadata(lake, page).select(SAMPLE_COLUMNS).cast(polars_schema(*SAMPLE_COLUMNS))
+    return with_metadata(lake, page).select(SAMPLE_COLUMNS).cast(polars_schema(*SAMPLE_COLUMNS))
 
 
 def meters(lake: Lake, *, query: Query = None, unique: bool = False) -> pl.DataFrame:
@@ -208,7 +208,7 @@ def resources(lake: Lake, *, query: Query = None, limit: int | None = None, offs
         frames={"page": page},
     )
     # of several samples at the last instant the greatest counts, since none came last in all orders of landing
-    newest = _with_metadata(lake, found, of=("notification_id", "meter", "resource", "measured_at")).sort(
+    newest = with_metadata(lake, found, of=("notification_id", "meter", "resource", "measured_at")).sort(
         "resource", "tenant", "user", "source", "metadata", nulls_last=False
     )
     return (
@@ -332,7 +332,7 @@ def _metadata(asked: Criteria) -> str:
     return ", metadata: cast(metadata as varchar)" if "metadata" in asked.sql else ""
 
 
-def _with_metadata(lake: Lake, found: pl.DataFrame, *, of: Sequence[str] = ("sample_id",)) -> pl.DataFrame:
+def with_metadata(lake: Lake, found: pl.DataFrame, *, of: Sequence[str] = ("sample_id",)) -> pl.DataFrame:
     """Return samples with their metadata: as posted, or as their notifications tell."""
     derived = found["notification_id"].drop_nulls().unique().sort()
     parts = [derived[place : place + NOTIFICATIONS_AT_ONCE] for place in range(0, len(derived), NOTIFICATIONS_AT_ONCE)]

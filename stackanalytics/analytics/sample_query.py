@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 import polars as pl
 
 from stackanalytics import times
-from stackanalytics.analytics.meter import SAMPLE_COLUMNS
+from stackanalytics.analytics.meter import SAMPLE_COLUMNS, with_metadata
 from stackanalytics.analytics.meter_query import pointer
 from stackanalytics.errors import InputError
 from stackanalytics.lake import Lake
@@ -91,12 +91,19 @@ def query_samples(
     written = _Expression()
     condition = "true" if filter is None else written.of(filter)
     order = ", ".join([*_order(orderby or ()), "measured_at desc", "meter", "resource", "sample_id"])
-    columns = ", ".join(f'"{name}"' for name in SAMPLE_COLUMNS)
-    return _asked(
+    page = _asked(
         lake,
-        f"select {columns} from samples where {condition} order by {order} limit $limit offset $offset",
+        f"""
+        select sample_id, meter, meter_type, unit, volume, resource, tenant, "user", source, measured_at, recorded_at,
+            notification_id, posted_context
+        from samples
+        where {condition}
+        order by {order}
+        limit $limit offset $offset
+        """,
         {**written.parameters, "limit": limit, "offset": offset},
-    ).cast(polars_schema(*SAMPLE_COLUMNS))
+    )
+    return with_metadata(lake, page).select(SAMPLE_COLUMNS).cast(polars_schema(*SAMPLE_COLUMNS))
 
 
 def query_sample_count(lake: Lake, *, filter: Filter | None = None) -> int:

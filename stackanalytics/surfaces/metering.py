@@ -20,7 +20,7 @@ from stackanalytics.analytics.meter_query import FIELD_COLUMNS, Condition
 from stackanalytics.analytics.resource_meter import resource_meters
 from stackanalytics.errors import InputError, NotFoundError
 from stackanalytics.lake import Lake
-from stackanalytics.surfaces import metering_complex, metering_event, metering_row
+from stackanalytics.surfaces import metering_complex, metering_event, metering_row, metering_write
 from stackanalytics.surfaces.metering_error import routing_wording, unknown_argument, wording
 from stackanalytics.surfaces.metering_identity import HEADERS, identity
 from stackanalytics.surfaces.metering_page import PAGE, page, selected, total
@@ -263,7 +263,11 @@ def _blueprint(prefix: str) -> dict[str, tuple[Route, ...]]:
     return {
         "/meters": (
             _route(f"{prefix}/meters", meters),
+            _route(f"{prefix}/meters", metering_write.post_any_samples, method="POST"),
             _route(f"{prefix}/meters/<meter>", old_samples),
+            _route(f"{prefix}/meters/<meter>", metering_write.post_samples, method="POST"),
+            _route(f"{prefix}/meters/<meter>", metering_write.redefine, method="PUT"),
+            _route(f"{prefix}/meters/<meter>", metering_write.hide, method="DELETE"),
             _route(f"{prefix}/meters/<meter>/statistics", statistics),
         ),
         "/resources": (

@@ -26,6 +26,7 @@ Structure: TypeAlias = Mapping[str, Value]
 
 DEFAULT_LIMIT = 100
 HIGHEST_LIMIT = 50_000
+LARGEST_BODY = 16 << 20
 
 # the attributes of each structure; those that cannot be left out come first
 STRUCTURES: Mapping[str, tuple[str, ...]] = MappingProxyType(
@@ -139,6 +140,9 @@ def arguments(request: Request, form: Form) -> Arguments:
 
 def json_body(request: Request) -> object:
     """Return the JSON body of a request."""
+    if len(request.body) > LARGEST_BODY:
+        message = f"the body has {len(request.body)} bytes, more than {LARGEST_BODY}: send it in parts"
+        raise RefusedError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, message)
     kind = (request.header("Content-Type") or JSON_TYPES[0]).partition(";")[0].strip().lower()
     if kind not in JSON_TYPES:
         message = f"Unknown mimetype: {kind}; send application/json"

@@ -1,0 +1,217 @@
+"""What Ceilometer's API v2 writes: samples, what a meter is, and that it is not shown any more.
+
+Source: Ceilometer's blueprint of API v2, and the behaviour of Ceilometer 7.0.0.
+"""
+
+import json
+import math
+from collections.abc import Mapping
+from datetime import datetime
+from http import HTTPStatus
+from typing import Any
+from uuid import uuid4
+
+import polars as pl
+
+from stackanalytics import times
+from stackanalytics.analytics import meter
+from stackanalytics.errors import InputError, NotFoundError
+from stackanalytics.lake import Lake
+from stackanalytics.lake.sample_writing import SampleWriter, completed
+from stackanalytics.schema import SAMPLE_GIVEN, polars_schema
+from stackanalytics.surfaces import metering_row
+from stackanalytics.surfaces.encoding import YEARS
+from stackanalytics.surfaces.metering_error import invalid_input, unknown_argument
+from stackanalytics.surfaces.metering_identity import Identity, identity
+from stackanalytics.surfaces.metering_query import Form, arguments, json_body
+from stackanalytics.surfaces.route import Reply, Request
+
+# what a meter may be; the blueprint calls what accumulates a counter
+TYPES = {"gauge": "gauge", "delta": "delta", "cumulative": "cumulative", "counter": "cumulative"}
+MANDATORY = ("counter_name", "counter_type", "counter_unit", "counter_volume", "resource_id")
+MEMBERS = (*MANDATORY, "user_id", "project_id", "timestamp", "source", "resource_metadata")
+DEEPEST = 100
+DEFINITION = ("unit", "type", "description")
+POSTING = Form(("direct",), lists=())
+NOTHING = Form(lists=())
+
+
+def post_samples(lake: Lake, request: Request, now: datetime) -> object:
+    """Take samples of one meter, and show them completed; they are stored at once."""
+    told = _posted(request)
+    if not isinstance(told, list):
+        raise invalid_input("body", "…", "unable to convert to ArrayType: give a list of samples")
+    return _stored(lake, request, told, now)
+
+
+def post_any_samples(lake: Lake, request: Request, now: datetime) -> object:
+    """Take samples of any meters, a list or one alone, and show them completed; they are stored at once."""
+    told = _posted(request)
+    return _stored(lake, request, told if isinstance(told, list) else [told], now)
+
+
+def redefine(lake: Lake, request: Request, now: datetime) -> object:
+    """Say what a meter is: its unit, type or description, in the place of what its samples say."""
+    name = request.parts["meter"]
+    identity(request).needs_admin(HTTPStatus.FORBIDDEN)
+    arguments(_without_body(request), NOTHING)
+    told = json_body(request)
+    if not isinstance(told, dict) or not told:
+        raise invalid_input("body", "…", f"give an object with any of {', '.join(DEFINITION)}")
+    unknown = [key for key in told if key not in DEFINITION]
+    if unknown:
+        raise unknown_argument(unknown, DEFINITION)
+    given = {key: _text(key, value) for key, value in told.items() if value is not None}
+    if "type" in given:
+        given["type"] = _type("type", given["type"])
+    _check_known(lake, name)
+    lake.meter_state.redefine(
+        name, unit=given.get("unit"), meter_type=given.get("type"), description=given.get("description")
+    )
+    [shown] = meter.samples(lake, meter=name, limit=1).select("meter_type", "unit").to_dicts()
+    description = lake.meter_state.overrides()[name].description
+    return {"name": name, "type": shown["meter_type"], "unit": shown["unit"], "description": description}
+
+
+def hide(lake: Lake, request: Request, now: datetime) -> object:
+    """Show a meter no longer; its samples stay, and are shown again once there is a new one."""
+    identity(request).needs_admin(HTTPStatus.FORBIDDEN)
+    arguments(_without_body(request), NOTHING)
+    _check_known(lake, request.parts["meter"])
+    lake.meter_state.hide(request.parts["meter"])
+    return Reply(None, HTTPStatus.NO_CONTENT)
+
+
+def _posted(request: Request) -> object:
+    arguments(_without_body(request), POSTING).flag("direct")
+    return json_body(request)
+
+
+def _without_body(request: Request) -> Request:
+    return Request(request.parts, request.query, headers=request.headers)
+
+
+def _stored(lake: Lake, request: Request, told: list[Any], now: datetime) -> Reply:
+    if not told:
+        raise InputError("Samples should be included in request body")
+    who, name = identity(request), request.parts.get("meter")
+    rows = [_row(sample, name, who, times.now()) for sample in told]
+    given = completed(pl.DataFrame(rows, schema=polars_schema(*SAMPLE_GIVEN), strict=False))
+    SampleWriter(lake.path).append(given)
+    shown = metering_row.samples(given, metering_row.OLD_SAMPLE)
+    return Reply([{key: row[key] for key in row if key != "recorded_at"} for row in shown], HTTPStatus.CREATED)
+
+
+def _row(sample: object, name: str | None, who: Identity, now: datetime) -> dict[str, object]:
+    """Return a sample as it is stored.
+
+    Raises
+    ------
+    InputError
+        If it cannot be used.
+    """
+    if not isinstance(sample, dict):
+        raise invalid_input("body", "…", f"a sample is an object with {', '.join(MEMBERS)}")
+    told: dict[str, Any] = {key: value for key, value in sample.items() if value is not None}
+    for key in told:
+        if key in ("message_id", "recorded_at"):
+            raise invalid_input(key, told[key], f"The {key} must not be specified: it is given when a sample is stored")
+        if key not in MEMBERS:
+            raise unknown_argument([key], MEMBERS, why="Unknown attribute for argument samples")
+    for key in MANDATORY:
+        if key not in told or (told[key] == "" and key != "counter_unit"):
+            raise invalid_input(key, None, "Mandatory field missing.")
+    if name is not None and told["counter_name"] != name:
+        raise invalid_input("counter_name", told["counter_name"], f"should be {name}")
+    project = _owner("project_id", told, who.project)
+    if not who.is_admin and project != who.own_project():
+        raise invalid_input("project_id", project, "can not post samples to other projects")
+    return {
+        # what tells its time is known again; what is measured now is another sample each time
+        "sample_id": None if told.get("timestamp") else str(uuid4()),
+        "meter": _text("counter_name", told["counter_name"]),
+        "meter_type": _type("counter_type", told["counter_type"]),
+        "unit": _text("counter_unit", told["counter_unit"]),
+        "volume": _volume(told["counter_volume"]),
+        "resource": _text("resource_id", told["resource_id"]),
+        "tenant": project,
+        "user": _owner("user_id", told, who.user),
+        "source": f"{project}:{_owner('source', told, 'openstack')}",
+        "measured_at": _instant(told.get("timestamp"), now),
+        "recorded_at": now,
+        "metadata": _metadata(told.get("resource_metadata")),
+    }
+
+
+def _check_known(lake: Lake, name: str) -> None:
+    if meter.samples(lake, meter=name, limit=1).is_empty():
+        raise NotFoundError(f"Meter {name} Not Found: /v2/meters lists them")
+
+
+def _text(key: str, value: object) -> str:
+    if not isinstance(value, str):
+        raise invalid_input(key, value, "give a text")
+    return value
+
+
+def _owner(key: str, told: Mapping[str, Any], otherwise: str | None) -> str | None:
+    return _text(key, told[key]) if told.get(key) else otherwise or None
+
+
+def _type(key: str, value: object) -> str:
+    if not isinstance(value, str) or value not in TYPES:
+        raise invalid_input(key, value, f"Value not one of {', '.join(TYPES)}")
+    return TYPES[value]
+
+
+def _volume(value: object) -> float:
+    try:
+        number = math.nan if isinstance(value, bool) or not isinstance(value, str | int | float) else float(value)
+    except (ValueError, OverflowError):
+        number = math.nan
+    if not math.isfinite(number):
+        raise invalid_input("counter_volume", value, "unable to convert to float: give a number")
+    return number
+
+
+def _instant(value: object, now: datetime) -> datetime:
+    if value is None or value == "":
+        return now
+    try:
+        moment = times.instant(_text("timestamp", value))
+    except InputError as problem:
+        raise invalid_input("timestamp", value, f"invalid timestamp format: {problem}") from None
+    if moment.year not in YEARS:
+        raise invalid_input("timestamp", value, f"give a year from {YEARS[0]} to {YEARS[-1]}")
+    return moment
+
+
+def _metadata(told: object) -> str | None:
+    """Return metadata as JSON text; names with dots are made the nesting that they stand for."""
+    if told is None:
+        return None
+    if not isinstance(told, dict):
+        raise invalid_input("resource_metadata", told, "give an object")
+    if _depth(told) > DEEPEST:
+        raise invalid_input("resource_metadata", "…", f"it is nested more than {DEEPEST} deep")
+    nested: dict[str, Any] = {}
+    for name, value in told.items():
+        *outer, last = name.split(".") if all(name.split(".")) else [name]
+        place = nested
+        for step in outer:
+            place = place.setdefault(step, {})
+            if not isinstance(place, dict):
+                raise invalid_input("resource_metadata", name, f"{step} is a value, and cannot have more below it")
+        if last in place:
+            raise invalid_input("resource_metadata", name, "it is told twice")
+        place[last] = value
+    return json.dumps(nested, sort_keys=True)
+
+
+def _depth(value: object) -> int:
+    """Return how deep objects and lists are nested; values alone are 0 deep."""
+    level, depth = [value], 0
+    while level := [one for one in level if isinstance(one, dict | list)]:
+        depth += 1
+        level = [inner for one in level for inner in (one.values() if isinstance(one, dict) else one)]
+    return depth
