@@ -203,9 +203,10 @@ def _without_time(asked: Sequence[Condition]) -> Sequence[Condition]:
 
 def _groups(asked: Arguments) -> list[str]:
     groups = asked.texts("groupby")
-    # columns of a frame differ in more than case
-    if len({name.lower() for name in groups}) < len(groups):
-        raise unknown_argument(groups, ("names that differ in more than upper and lower case",), why="groupby")
+    # they become columns of a frame, whose names differ in more than case
+    if len({name.lower() for name in groups}) < len(groups) or not all(name.isprintable() for name in groups):
+        valid = ("resource_id", "project_id", "user_id", "source", "metadata.<path>, each in one spelling")
+        raise unknown_argument(groups, valid, why="Invalid groupby fields")
     return groups
 
 
