@@ -135,7 +135,7 @@ class RouteHandler(JsonHandler):
             self.set_header("Content-Type", route.content_type)
             for name, value in answered.headers:
                 self.set_header(name, value)
-            await self.finish(answered.content)
+            await self.finish(answered.content or None)
 
     get = head = post = put = delete = patch = options = _respond
 

@@ -18,6 +18,7 @@ from stackanalytics.analytics import meter
 from stackanalytics.errors import InputError, NotFoundError
 from stackanalytics.lake import Lake
 from stackanalytics.lake.sample_writing import SampleWriter, completed
+from stackanalytics.landing.sample import TYPES
 from stackanalytics.schema import SAMPLE_GIVEN, polars_schema
 from stackanalytics.surfaces import metering_row
 from stackanalytics.surfaces.encoding import YEARS
@@ -26,8 +27,6 @@ from stackanalytics.surfaces.metering_identity import Identity, identity
 from stackanalytics.surfaces.metering_query import Form, arguments, json_body
 from stackanalytics.surfaces.route import Reply, Request
 
-# what a meter may be; the blueprint calls what accumulates a counter
-TYPES = {"gauge": "gauge", "delta": "delta", "cumulative": "cumulative", "counter": "cumulative"}
 MANDATORY = ("counter_name", "counter_type", "counter_unit", "counter_volume", "resource_id")
 MEMBERS = (*MANDATORY, "user_id", "project_id", "timestamp", "source", "resource_metadata")
 DEEPEST = 100

@@ -98,12 +98,12 @@ def test_any_question_is_answered_or_refused(lake: Lake, data: st.DataObject) ->
     assert_is_sound(ask(lake, f"{path}?{query}"))
 
 
-@pytest.mark.parametrize("path", [*METERS, EVENTS, STATISTICS])
+@pytest.mark.parametrize(("start", "path"), enumerate([*METERS, EVENTS, STATISTICS]))
 @pytest.mark.parametrize("field", [*KNOWN, *PATHS, *STRANGE])
-def test_every_field_with_every_value(lake: Lake, path: str, field: str) -> None:
+def test_fields_with_values(lake: Lake, start: int, path: str, field: str) -> None:
     """A field that can be asked is answered for each value that it may have, and else refused by its name."""
     times = field in ("timestamp", "start_timestamp")
-    for place, value in enumerate(VALUES):
+    for place, value in enumerate(VALUES[start % 3 :: 3]):
         op = "ge" if times else "le" if field == "end_timestamp" else OPS[place % 6] if field in PATHS else "eq"
         told = ask(lake, f"{path}?{asked('q.{}', field, op, value, '')}")
         assert_is_sound(told)
