@@ -6,6 +6,7 @@ unequal to anything.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
@@ -40,6 +41,7 @@ METADATA = "metadata."
 COMPARISONS: Mapping[str, str] = MappingProxyType(
     {"=": "=", "!=": "<>", "<": "<", "<=": "<=", "=<": "<=", ">": ">", ">=": ">=", "=>": ">=", "=~": "=~"}
 )
+_OF_DAYS = {"=": "=", "<": "<=", "<=": "<=", ">": ">=", ">=": ">="}
 JOINS = ("and", "or")
 DEEPEST, MOST_CONDITIONS = 50, 500
 
@@ -143,10 +145,12 @@ def _order(orderby: OrderBy) -> list[str]:
     for entry in orderby:
         pairs = list(entry.items()) if isinstance(entry, Mapping) else []
         if len(pairs) != 1 or not isinstance(pairs[0][1], str) or pairs[0][1].lower() not in ("asc", "desc"):
-            raise InputError(f"Order-by expression not valid: {entry!r}: give {{field: 'asc'}} or {{field: 'desc'}}")
+            raise InputError(
+                f"Order-by expression not valid: {_short(entry)}: give {{field: 'asc'}} or {{field: 'desc'}}"
+            )
         [(name, direction)] = pairs
         if name not in COLUMNS:
-            raise InputError(f"Order-by expression not valid: no field {name!r}; there are {', '.join(COLUMNS)}")
+            raise InputError(f"Order-by expression not valid: no field {_short(name)}; there are {', '.join(COLUMNS)}")
         nulls = "nulls first" if direction.lower() == "asc" else "nulls last"
         written.append(f'"{COLUMNS[name]}" {direction.lower()} {nulls}')
     return written
@@ -204,7 +208,12 @@ class _Expression:
             if kind == INSTANT or column == "volume" or not isinstance(value, str):
                 raise _invalid(f"=~ needs a text for a field that is text, which {name}={_short(value)} is not")
             return f'regexp_matches("{column}", ${self._parameter(value)})'
-        return f'"{column}" {sign} ${self._parameter(_value(name, column, value))}'
+        compared = _value(name, column, value)
+        if column == "measured_at" and isinstance(compared, datetime) and sign != "<>":
+            # the day says nothing more, but tells which files need be opened
+            day = self._parameter(compared.date())
+            return f"(measured_at {sign} ${self._parameter(compared)} and date {_OF_DAYS[sign]} ${day})"
+        return f'"{column}" {sign} ${self._parameter(compared)}'
 
     def _metadata(self, sign: str, name: str, value: str | int | float) -> str:
         path = self._parameter(pointer(name.removeprefix(METADATA)))

@@ -17,6 +17,7 @@ from typing import Literal, TypeAlias
 import msgspec
 import polars as pl
 
+from stackanalytics import times
 from stackanalytics.analytics.meter_query import OPERATORS
 from stackanalytics.analytics.period import bounds_and_days
 from stackanalytics.errors import InputError
@@ -29,12 +30,14 @@ Value: TypeAlias = str | list[str]
 EVENT_COLUMNS = ("id", "message_id", "event_type", "generated_at")
 TRAIT_COLUMNS = ("id", "trait", "trait_type", "value")
 LONGEST_TEXT = 255
+AT_ONCE = 2_000  # bodies that are in memory
 
 # what a value is cast to, so that it can be compared
 _TYPES: Mapping[str, str] = MappingProxyType(
     {"string": "varchar", "integer": "bigint", "float": "double", "datetime": "timestamptz"}
 )
 
+_SPELLED = "concat_ws('.', operation, phase)"
 _FOUND = """
 from notifications
 where not is_conflict
@@ -140,7 +143,9 @@ def traited_event_count(
     return int(lake.sql(f"select count(*) {found}", parameters).item())
 
 
-def event_traits(lake: Lake, *, ids: Sequence[int]) -> pl.DataFrame:
+def event_traits(
+    lake: Lake, *, ids: Sequence[int], start: datetime | None = None, end: datetime | None = None
+) -> pl.DataFrame:
     """Return the traits of some events.
 
     Parameters
@@ -149,6 +154,8 @@ def event_traits(lake: Lake, *, ids: Sequence[int]) -> pl.DataFrame:
         The lake to ask.
     ids
         Ids of the events.
+    start, end
+        Where known, ``[start, end)`` that all of them are in, so that no others need be looked at.
 
     Returns
     -------
@@ -159,15 +166,23 @@ def event_traits(lake: Lake, *, ids: Sequence[int]) -> pl.DataFrame:
 
     Source: all notifications.
     """
-    page = lake.sql(
-        "select *, concat_ws('.', operation, phase) as spelled from notifications where id in (select unnest($ids))",
-        {"ids": list(ids)},
-    )
-    alike: dict[str, list[str]] = {}
-    for spelled in page["spelled"].unique().sort():
-        alike.setdefault(str(_traits_of(spelled)), []).append(spelled)
-    told = [_told(lake, page.filter(pl.col("spelled").is_in(names)), _traits_of(names[0])) for names in alike.values()]
-    return pl.concat([pl.DataFrame(schema=polars_schema(*TRAIT_COLUMNS)), *told]).sort("id", "trait")
+    told = [pl.DataFrame(schema=polars_schema(*TRAIT_COLUMNS))]
+    for first in range(0, len(ids), AT_ONCE):
+        page = lake.sql(
+            f"""
+            select *, {_SPELLED} as spelled from notifications
+            where id in (select unnest($ids))
+                and ($first_day::date is null or date >= $first_day) and ($last_day::date is null or date <= $last_day)
+            """,
+            {"ids": list(ids[first : first + AT_ONCE]), **_days(start, end)},
+        )
+        alike: dict[str, list[str]] = {}
+        for spelled in page["spelled"].unique().sort():
+            alike.setdefault(str(_traits_of(spelled)), []).append(spelled)
+        told += [
+            _told(lake, page.filter(pl.col("spelled").is_in(names)), _traits_of(names[0])) for names in alike.values()
+        ]
+    return pl.concat(told).sort("id", "trait")
 
 
 def trait_types(lake: Lake, *, event_type: str) -> pl.DataFrame:
@@ -242,9 +257,6 @@ def trait_value_count(lake: Lake, *, event_type: str, trait: str) -> int:
     return 0 if found is None else int(lake.sql(f"select count(*) {found}", {"event_type": event_type}).item())
 
 
-_SPELLED = "concat_ws('.', operation, phase)"
-
-
 @cache
 def _definitions() -> tuple[_Definition, ...]:
     content = files("stackanalytics.analytics").joinpath("traits.toml").read_bytes()
@@ -259,6 +271,11 @@ def _traits_of(spelled: str) -> dict[str, tuple[Kind, Value]]:
         if any(fnmatch.fnmatchcase(spelled, pattern) for pattern in definition.event_types):
             found |= definition.traits()
     return dict(sorted(found.items()))
+
+
+def _days(start: datetime | None, end: datetime | None) -> dict[str, object]:
+    first_day, last_day = times.day_range(start, end)
+    return {"first_day": first_day, "last_day": last_day}
 
 
 def _spellings(lake: Lake, event_type: str | None) -> list[str]:

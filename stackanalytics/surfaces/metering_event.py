@@ -102,8 +102,9 @@ def one_event(lake: Lake, request: Request, now: datetime) -> object:
 
 def _events(lake: Lake, found: pl.DataFrame, has_traits: bool) -> list[Row]:
     told: dict[int, list[Row]] = {}
-    if has_traits:
-        known = event_traits(lake, ids=found["id"].to_list())
+    if has_traits and found.height:
+        start, last = found["generated_at"][0], found["generated_at"][-1]
+        known = event_traits(lake, ids=found["id"].to_list(), start=start, end=last + times.MICROSECOND)
         for id, row in zip(known["id"], _traits(known), strict=True):
             told.setdefault(id, []).append(row)
     shown = found.select("id", "message_id", "event_type", iso("generated_at").alias("generated"))

@@ -156,6 +156,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+# what is found by no part that could stand here
+NOT_FOUND = "stacky/usage|alarms|<tenant>|<id>|<part>|<message_id>|type>$"
+
+
 @pytest.fixture(scope="module")
 def url(folder: Path) -> Iterator[str]:
     """The address of a server of that lake."""
@@ -223,7 +227,8 @@ def test_fields_of_every_type_refuse_or_answer(url: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", [path for path in REFUSED if not re.search("stacky/usage|alarms|<tenant>|<id>|<part>|<message_id>|type>$", path)]
+    "path",
+    [path for path in REFUSED if not re.search("stacky/usage|alarms|<tenant>|<id>|<part>|<message_id>|type>$", path)],
 )
 def test_both_forms_of_a_path_are_served(url: str, path: str) -> None:
     """With and without the last slash the answer is the same table, in JSON."""
