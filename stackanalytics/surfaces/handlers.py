@@ -44,9 +44,7 @@ def json_rules(
     """
     served = (*surfaces, own_surface(surfaces))
     rules = [
-        _rule(answers, routes, surface, allow_writes)
-        for surface in served
-        for routes in _by_pattern(surface.routes)
+        _rule(answers, routes, surface, allow_writes) for surface in served for routes in _by_pattern(surface.routes)
     ]
     content = front_page(pages or {}, served)
     rules.append(("/(?:routes/?)?", FrontHandler, {"content": content}))
