@@ -9,7 +9,7 @@ from stackanalytics import times
 from stackanalytics.lake.usage_state import Tenant
 from stackanalytics.surfaces.own import own_surface
 from stackanalytics.surfaces.server import SURFACES
-from stackanalytics.testing import lake_of, notification
+from stackanalytics.testing import lake_of, notification, sample, samples_of
 
 SERVED = (*SURFACES, own_surface(SURFACES))
 
@@ -39,7 +39,16 @@ def fill(folder: Path) -> None:
         other("image.upload", "glance", id=_INSTANCE, status="active"),
         other("image.delete", "glance", id=_INSTANCE, deleted_at="2014-01-17 21:00:00"),
         other("port.create.end", "neutron", port={"id": "p-1"}),
+        nova("resize.end", 30, message_id="event-1", state="active"),
     ]
+    samples_of(
+        folder,
+        [
+            sample("cpu_util", "2013-01-01", 16, resource="r-1", tenant="p-1", user="u-1", sample_id="sample-1"),
+            sample("cpu_util", "2013-01-01", 17, resource="r-2", unit="%"),
+            *(sample(f"hidden{prefix}", "2013-01-01", 1) for prefix in ("", ".v2")),
+        ],
+    ).close()
     with lake_of(folder, told, deployment="region-1") as lake:
         lake.usage_state.put_tenants([Tenant("5877054", "Acme", {"account_type": "VIP"})], at=start)
         for name in ("nova usage audit", "image events audit"):

@@ -5,7 +5,7 @@ It is served below ``/v2`` as Ceilometer does and, as its blueprint has it, with
 Source: Ceilometer's blueprint of API v2, and the behaviour of Ceilometer 7.0.0.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import wraps
 from http import HTTPStatus
@@ -21,6 +21,7 @@ from stackanalytics.analytics.resource_meter import resource_meters
 from stackanalytics.errors import InputError, NotFoundError
 from stackanalytics.lake import Lake
 from stackanalytics.surfaces import metering_complex, metering_event, metering_row, metering_write
+from stackanalytics.surfaces import metering_description as told
 from stackanalytics.surfaces.metering_error import routing_wording, unknown_argument, wording
 from stackanalytics.surfaces.metering_identity import HEADERS, identity
 from stackanalytics.surfaces.metering_page import PAGE, page, selected, total
@@ -30,7 +31,6 @@ from stackanalytics.surfaces.route import RefusedError, Reply, Request, Route, S
 
 Endpoint: TypeAlias = Callable[[Lake, Request, datetime], object]
 
-JSON = "application/json; charset=UTF-8"
 READ_HEADERS = (*HEADERS, "Accept", "Content-Type", "Host")
 HIGHEST_ROWS = 100_000
 
@@ -46,13 +46,7 @@ FIELDS_ONLY = Form()
 def version(lake: Lake, request: Request, now: datetime) -> object:
     """The version of this interface, as clients ask for it."""
     arguments(request, NOTHING)
-    return {
-        "id": "v2",
-        "status": "stable",
-        "updated": "2013-02-13T00:00:00Z",
-        "links": [{"rel": "self", "href": f"{_base(request)}/v2"}],
-        "media-types": [{"base": "application/json", "type": "application/vnd.openstack.telemetry-v2+json"}],
-    }
+    return {**_VERSION, "links": [{"rel": "self", "href": f"{_base(request)}/v2"}]}
 
 
 def meters(lake: Lake, request: Request, now: datetime) -> object:
@@ -168,7 +162,7 @@ _CAPABILITIES = {
 }
 
 
-def _samples(lake: Lake, request: Request, form: Any, name: str | None) -> Reply:
+def _samples(lake: Lake, request: Request, form: Mapping[str, str], name: str | None) -> Reply:
     asked = arguments(request, SAMPLES)
     fields = asked.selected(tuple(form))
     conditions = asked.conditions() if name is None else _of_any_meter(asked.conditions())
@@ -238,6 +232,7 @@ def _route(
     method: str = "GET",
     is_timely: bool = False,
     is_reading: bool = False,
+    **described: Any,
 ) -> Route:
     @wraps(endpoint)
     def answer(lake: Lake, request: Request, now: datetime) -> object:
@@ -253,60 +248,201 @@ def _route(
         method=method,
         is_timely=is_timely,
         is_stateful=True,
-        content_type=JSON,
         is_reading=is_reading,
         reads_headers=READ_HEADERS,
+        **described,
     )
 
 
-def _blueprint(prefix: str) -> dict[str, tuple[Route, ...]]:
-    """Return the routes that the blueprint has, by what they begin with."""
-    return {
-        "/meters": (
-            _route(f"{prefix}/meters", meters),
-            _route(f"{prefix}/meters", metering_write.post_any_samples, method="POST"),
-            _route(f"{prefix}/meters/<meter>", old_samples),
-            _route(f"{prefix}/meters/<meter>", metering_write.post_samples, method="POST"),
-            _route(f"{prefix}/meters/<meter>", metering_write.redefine, method="PUT"),
-            _route(f"{prefix}/meters/<meter>", metering_write.hide, method="DELETE"),
-            _route(f"{prefix}/meters/<meter>/statistics", statistics),
+def _meters(prefix: str) -> tuple[Route, ...]:
+    """Return the routes of meters, which the blueprint has."""
+    meter_part = told.part("meter", "Name of the meter.", "cpu_util")
+    posted_part = told.part("meter", "Name of the meter.", "apples")
+    hidden_part = told.part("meter", "Name of the meter.", f"hidden{prefix.replace('/', '.')}")
+    asked = (*told.CONDITIONS, *told.OWNERS, told.SELECTED)
+    taken: dict[str, Any] = {"status": HTTPStatus.CREATED, "returns": told.POSTED, "example": [told.EXAMPLES["posted"]]}
+    paged = {"headers": told.PAGE_HEADERS}
+    return (
+        _route(
+            f"{prefix}/meters", meters, **told.many("meter", told.METER, (*asked, *told.PAGE, told.UNIQUE), **paged)
         ),
-        "/resources": (
-            _route(f"{prefix}/resources", resources),
-            _route(f"{prefix}/resources/<id>", resource),
+        _route(
+            f"{prefix}/meters",
+            metering_write.post_any_samples,
+            method="POST",
+            body=told.ANY_SAMPLES_BODY,
+            parameters=(told.DIRECT,),
+            refusals=told.TAKING,
+            **taken,
         ),
-    }
+        _route(
+            f"{prefix}/meters/<meter>",
+            old_samples,
+            **told.many("old_sample", told.OLD_SAMPLE, (meter_part, *asked, *told.PAGE), **paged),
+        ),
+        _route(
+            f"{prefix}/meters/<meter>",
+            metering_write.post_samples,
+            method="POST",
+            body=told.SAMPLES_BODY,
+            parameters=(posted_part, told.DIRECT),
+            refusals=told.TAKING,
+            **taken,
+        ),
+        _route(
+            f"{prefix}/meters/<meter>",
+            metering_write.redefine,
+            method="PUT",
+            body=told.DEFINITION_BODY,
+            **told.one("definition", told.DEFINITION, meter_part, refusals=told.TAKING),
+        ),
+        _route(
+            f"{prefix}/meters/<meter>",
+            metering_write.hide,
+            method="DELETE",
+            status=HTTPStatus.NO_CONTENT,
+            parameters=(hidden_part,),
+            refusals=told.FINDING,
+        ),
+        _route(
+            f"{prefix}/meters/<meter>/statistics",
+            statistics,
+            **told.many("statistic", told.STATISTIC, (meter_part, *asked, *told.STATISTICS)),
+        ),
+    )
 
 
-_ALARMS = ("/v2/alarms", "/v2/alarms/<id>", "/v2/alarms/<id>/<what>", "/v2/query/alarms", "/v2/query/alarms/<what>")
-
-SURFACES = (
-    Surface(
-        prefix="/v2",
-        routes=(
-            _route("/v2", version),
-            *(route for routes in _blueprint("/v2").values() for route in routes),
-            _route("/v2/samples", samples),
-            _route("/v2/samples/<id>", sample),
-            _route("/v2/query/samples", metering_complex.samples, method="POST", is_reading=True),
-            _route("/v2/capabilities", capabilities),
-            _route("/v2/event_types", metering_event.event_types),
-            _route("/v2/event_types/<event_type>", metering_event.event_type),
-            _route("/v2/event_types/<event_type>/traits", metering_event.traits),
-            _route("/v2/event_types/<event_type>/traits/<trait>", metering_event.trait),
-            _route("/v2/events", metering_event.events),
-            _route("/v2/events/<message_id>", metering_event.one_event),
-            *(
-                _route(path, gone, method=method, is_reading=True)
-                for path in _ALARMS
-                for method in ("GET", "POST", "PUT", "DELETE")
-            ),
+def _resources(prefix: str) -> tuple[Route, ...]:
+    """Return the routes of resources, which the blueprint has, too."""
+    asked = (*told.CONDITIONS, *told.OWNERS, told.SELECTED, *told.PAGE, told.METER_LINKS)
+    id_part = told.part("id", "Id of the resource; a slash in it is quoted twice.", "r-1")
+    return (
+        _route(
+            f"{prefix}/resources",
+            resources,
+            **told.many("resource", told.RESOURCE, asked, headers=told.PAGE_HEADERS),
         ),
+        _route(f"{prefix}/resources/<id>", resource, **told.one("resource", told.RESOURCE, id_part, told.SELECTED)),
+    )
+
+
+def _samples_and_others() -> tuple[Route, ...]:
+    """Return what the blueprint does not have."""
+    asked = (*told.CONDITIONS, *told.OWNERS, told.SELECTED, *told.PAGE)
+    id_part = told.part("id", "Id of the sample.", "sample-1")
+    paged = {"headers": told.PAGE_HEADERS}
+    return (
+        _route("/v2", version, returns=told.VERSION, example=_VERSION, refusals=told.READING),
+        _route("/v2/samples", samples, **told.many("sample", told.SAMPLE, asked, **paged)),
+        _route("/v2/samples/<id>", sample, **told.one("sample", told.SAMPLE, id_part)),
+        _route(
+            "/v2/query/samples",
+            metering_complex.samples,
+            method="POST",
+            is_reading=True,
+            body=told.COMPLEX_BODY,
+            **told.many("sample", told.SAMPLE, (), refusals=told.TAKING, **paged),
+        ),
+        _route(
+            "/v2/capabilities",
+            capabilities,
+            returns=told.CAPABILITIES,
+            example=_CAPABILITIES,
+            refusals=told.READING,
+        ),
+    )
+
+
+def _events() -> tuple[Route, ...]:
+    """Return the routes of events."""
+    type_part = told.part("event_type", "Type of events, as it was sent.", "compute.instance.resize.end")
+    trait_part = told.part("trait", "Name of the trait.", "state")
+    id_part = told.part("message_id", "Id of the event.", "event-1")
+    asked = (*told.CONDITIONS, told.SELECTED, *told.PAGE)
+    paged = {"headers": told.PAGE_HEADERS}
+    return (
+        _route(
+            "/v2/event_types",
+            metering_event.event_types,
+            returns={"type": "array", "items": {"type": "string"}},
+            example=["compute.instance.resize.end"],
+            refusals=told.READING,
+        ),
+        _route(
+            "/v2/event_types/<event_type>",
+            metering_event.event_type,
+            parameters=(type_part,),
+            refusals=told.FINDING,
+            is_former=True,
+        ),
+        _route(
+            "/v2/event_types/<event_type>/traits",
+            metering_event.traits,
+            **told.many("trait", told.TRAIT, (type_part, told.SELECTED)),
+        ),
+        _route(
+            "/v2/event_types/<event_type>/traits/<trait>",
+            metering_event.trait,
+            **told.many("trait", told.TRAIT, (type_part, trait_part, told.SELECTED, *told.PAGE), **paged),
+        ),
+        _route("/v2/events", metering_event.events, **told.many("event", told.EVENT, asked, **paged)),
+        _route(
+            "/v2/events/<message_id>",
+            metering_event.one_event,
+            **told.one("event", told.EVENT, id_part, told.SELECTED),
+        ),
+    )
+
+
+def _alarms(path: str, *parts: str) -> tuple[Route, ...]:
+    """Return the routes of what is gone."""
+    return tuple(
+        _route(
+            path,
+            gone,
+            method=method,
+            is_reading=True,
+            parameters=tuple(told.part(name, "Whatever it was.", "1") for name in parts),
+            refusals=(HTTPStatus.GONE, HTTPStatus.NOT_ACCEPTABLE),
+            is_former=True,
+        )
+        for method in ("GET", "POST", "PUT", "DELETE")
+    )
+
+
+def _surface(prefix: str, about: str, *routes: Route) -> Surface:
+    return Surface(
+        prefix=prefix,
+        routes=routes,
         wording=wording,
         routing_wording=routing_wording,
+        errors=told.ERROR,
+        about=about,
+    )
+
+
+_VERSION = {
+    "id": "v2",
+    "status": "stable",
+    "updated": "2013-02-13T00:00:00Z",
+    "links": [{"rel": "self", "href": "http://127.0.0.1:8000/v2"}],
+    "media-types": [{"base": "application/json", "type": "application/vnd.openstack.telemetry-v2+json"}],
+}
+
+SURFACES = (
+    _surface(
+        "/v2",
+        "Ceilometer's API v2: meters, samples, resources, statistics and events.",
+        *_meters("/v2"),
+        *_resources("/v2"),
+        *_samples_and_others(),
+        *_events(),
+        *_alarms("/v2/alarms"),
+        *_alarms("/v2/alarms/<id>", "id"),
+        *_alarms("/v2/alarms/<id>/<what>", "id", "what"),
+        *_alarms("/v2/query/alarms"),
+        *_alarms("/v2/query/alarms/<what>", "what"),
     ),
-    *(
-        Surface(prefix=prefix, routes=routes, wording=wording, routing_wording=routing_wording)
-        for prefix, routes in _blueprint("").items()
-    ),
+    _surface("/meters", "Meters of Ceilometer's API v2, as its blueprint has them.", *_meters("")),
+    _surface("/resources", "Resources of Ceilometer's API v2, as its blueprint has them.", *_resources("")),
 )

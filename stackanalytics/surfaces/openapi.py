@@ -98,11 +98,11 @@ def _success(route: Route) -> dict[str, Any]:
         told = {"description": "The answer.", "content": {route.content_type: content}}
     if route.headers:
         told["headers"] = {header.name: _header(header) for header in route.headers}
-    return {_key(HTTPStatus.OK): told}
+    return {_key(route.status): told}
 
 
 def _refusals(route: Route, errors: Schema) -> dict[str, Any]:
-    statuses = {HTTPStatus.BAD_REQUEST, *route.refusals, *([] if route.method == "GET" else [HTTPStatus.FORBIDDEN])}
+    statuses = {HTTPStatus.BAD_REQUEST, *route.refusals, *([HTTPStatus.FORBIDDEN] if route.writes else [])}
     content = {"application/json": {"schema": errors}}
     return {
         _key(status): {"description": _REFUSED.get(status, status.description), "content": content}

@@ -75,7 +75,7 @@ class Route:
     request that the answer depends on.
 
     The rest describes it: ``about`` is one sentence, ``detail`` what else there is to know;
-    ``returns`` is the form of the answer, None of an empty one, with its ``headers`` and an
+    ``returns`` is the form of the answer, None of an empty one, with its ``status``, ``headers`` and an
     ``example``; ``refusals`` are the statuses of its errors, beside 400, which all can have, and
     403, which all that write can have. One that ``is_former`` only says where to ask instead.
     """
@@ -92,6 +92,7 @@ class Route:
     parameters: tuple[Parameter, ...] = ()
     body: Body | None = None
     returns: Schema | None = None
+    status: HTTPStatus = HTTPStatus.OK
     headers: tuple[Header, ...] = ()
     refusals: tuple[HTTPStatus, ...] = ()
     detail: str = ""
