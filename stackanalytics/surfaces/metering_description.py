@@ -17,7 +17,7 @@ from stackanalytics.surfaces.description import (
     list_schema,
     object_schema,
 )
-from stackanalytics.surfaces.metering_query import DEFAULT_LIMIT, HIGHEST_LIMIT
+from stackanalytics.surfaces.metering_query import DEFAULT_LIMIT, FALSE, HIGHEST_LIMIT, TRUE
 from stackanalytics.surfaces.parameter import COUNT
 
 ERROR = object_schema(
@@ -81,11 +81,11 @@ _LIMIT: Schema = {"type": "integer", "minimum": 1, "maximum": HIGHEST_LIMIT, "de
 LIMIT = _parameter("limit", "At most so many.", _LIMIT, 10)
 OFFSET = _parameter("offset", "So many are left out first.", {**COUNT, "maximum": 10**18 - 1, "default": 0}, 0)
 PAGE = (LIMIT, OFFSET)
-_FLAG: Schema = {"enum": ["True", "False"], "default": "False"}
+_FLAG: Schema = {"enum": [spelled for word in TRUE + FALSE for spelled in (word, word.title())], "default": "False"}
 UNIQUE = _parameter("unique", "Whether each meter is told once.", _FLAG, "True")
-METER_LINKS = _parameter("meter_links", "Whether there are links to meters.", {"enum": [0, 1], "default": 1}, 0)
+METER_LINKS = _parameter("meter_links", "Whether there are links to meters.", {"type": "integer", "default": 1}, 0)
 STATISTICS = (
-    _parameter("period", "Length of the slices [s]; 0 for none.", {**COUNT, "maximum": 10**9, "default": 0}, 3600),
+    _parameter("period", "Length of the slices [s]; 0 for none.", {**COUNT, "default": 0}, 3600),
     _repeated("groupby", "Fields that rows are told for: resource_id, project_id, user_id, source or metadata.<path>."),
     _repeated("aggregate.func", "What is told instead of all that is usual, such as max, stddev or cardinality."),
     _repeated("aggregate.param", "What functions need: cardinality a field, percentile a number."),

@@ -39,7 +39,7 @@ JSON_TYPES = ("application/json", "application/javascript", "text/javascript")
 _NAME = re.compile(r"(\w+)(?:\[(\d{0,9})\])?(?:\.(\w+))?", re.ASCII)
 _WHOLE = re.compile(r"\s*[+-]?\d{1,18}\s*", re.ASCII)
 _HIGHEST_NUMBER = 2**1000
-_TRUE, _FALSE = ("true", "t", "yes", "y", "on", "1"), ("false", "f", "no", "n", "off", "0")
+TRUE, FALSE = ("true", "t", "yes", "y", "on", "1"), ("false", "f", "no", "n", "off", "0")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +84,9 @@ class Arguments:
     def flag(self, name: str) -> bool:
         """Read an argument as a truth value, false where it is not given."""
         said = (self.text(name) or "false").strip().lower()
-        if said not in _TRUE + _FALSE:
+        if said not in TRUE + FALSE:
             raise invalid_input(name, self.single[name], "unable to convert to bool: give True or False")
-        return said in _TRUE
+        return said in TRUE
 
     def page(self, *, default: int = DEFAULT_LIMIT) -> tuple[int, int]:
         """Read ``limit`` and ``offset``."""

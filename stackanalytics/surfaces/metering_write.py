@@ -55,7 +55,7 @@ def redefine(lake: Lake, request: Request, now: datetime) -> object:
     identity(request).needs_admin(HTTPStatus.FORBIDDEN)
     arguments(_without_body(request), NOTHING)
     told = json_body(request)
-    if not isinstance(told, dict) or not told:
+    if not isinstance(told, dict) or all(value is None for value in told.values()):
         raise invalid_input("body", "…", f"give an object with any of {', '.join(DEFINITION)}")
     unknown = [key for key in told if key not in DEFINITION]
     if unknown:

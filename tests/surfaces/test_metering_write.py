@@ -212,6 +212,7 @@ def test_a_meter_is_redefined(folder: Path) -> None:
     [
         ("/meters/plums", {"unit": "x"}, 404, "Meter plums Not Found"),
         ("/meters/pears", {}, 400, "give an object with any of unit, type, description"),
+        ("/meters/pears", {"unit": None}, 400, "give an object with any of unit, type, description"),
         ("/meters/pears", [], 400, "give an object with any of unit, type, description"),
         ("/meters/pears", b"", 400, "The body is no JSON"),
         ("/meters/pears", {"name": "x"}, 400, 'Unknown argument: "name"'),
