@@ -17,6 +17,7 @@ import polars as pl
 from stackanalytics.analytics import meter, meter_statistic
 from stackanalytics.analytics.meter_count import resource_count, sample_count
 from stackanalytics.analytics.meter_query import FIELD_COLUMNS, Condition
+from stackanalytics.analytics.meter_slice import CALENDAR
 from stackanalytics.analytics.resource_meter import resource_meters
 from stackanalytics.errors import InputError, NotFoundError
 from stackanalytics.lake import Lake
@@ -38,7 +39,7 @@ OWNERS = ("source", "project", "project_id", "user", "user_id", "resource", "res
 METERS = Form((*PAGE, "unique"), structures=("q",), filters=OWNERS)
 SAMPLES = Form(PAGE, structures=("q",), filters=OWNERS)
 RESOURCES = Form((*PAGE, "meter_links"), structures=("q",), filters=OWNERS)
-STATISTICS = Form(("period",), ("groupby", "s"), ("q", "aggregate"), OWNERS)
+STATISTICS = Form(("period", "timezone", "aligned", "empty"), ("groupby", "s"), ("q", "aggregate"), OWNERS)
 NOTHING = Form(lists=())
 FIELDS_ONLY = Form()
 
@@ -85,16 +86,16 @@ def statistics(lake: Lake, request: Request, now: datetime) -> object:
     asked = arguments(request, STATISTICS)
     fields = asked.selected(metering_row.STATISTIC_FIELDS)
     query = identity(request).scoped(_of_any_meter(asked.conditions()))
-    period = asked.whole("period") or 0
-    if period < 0:
-        raise InputError(f"Period must be positive. period={period} is not: give seconds")
     groups = _groups(asked)
     aggregates = {name: name for name in map(_aggregate, asked.structures["aggregate"])}
     found = meter_statistic.statistics(
         lake,
         request.parts["meter"],
         query=query,
-        period=period or None,
+        period=_period(asked),
+        timezone=asked.text("timezone"),
+        aligned=asked.flag("aligned"),
+        empty=asked.flag("empty"),
         group_by=groups,
         aggregates=[name for name in aggregates if name not in metering_row.STANDARD],
     )
@@ -103,7 +104,7 @@ def statistics(lake: Lake, request: Request, now: datetime) -> object:
             f"there are {found.height} rows, more than {HIGHEST_ROWS}: give a longer period, fewer fields to group by, "
             "or bounds on timestamp that are nearer to each other"
         )
-    rows = metering_row.statistics(found, period=period, groups=groups, aggregates=aggregates)
+    rows = metering_row.statistics(found, groups=groups, aggregates=aggregates)
     return selected(rows, fields)
 
 
@@ -193,6 +194,18 @@ def _without_time(asked: Sequence[Condition]) -> Sequence[Condition]:
             valid = (*OWNERS, "metadata.<path>")
             raise unknown_argument([condition.field], valid, why="not valid for this resource")
     return asked
+
+
+def _period(asked: Arguments) -> int | str | None:
+    """Read a period: seconds, of which 0 are none, or a word of the calendar."""
+    if asked.text("period") in CALENDAR:
+        return asked.text("period")
+    seconds = asked.whole("period")
+    if seconds is not None and seconds < 0:
+        raise InputError(
+            f"Period must be positive. period={seconds} is not: give seconds or one of {', '.join(CALENDAR)}"
+        )
+    return seconds or None
 
 
 def _groups(asked: Arguments) -> list[str]:

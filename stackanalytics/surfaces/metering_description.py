@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 from typing import Any
 
+from stackanalytics.analytics.meter_slice import CALENDAR
 from stackanalytics.schema import FIELDS, INSTANT
 from stackanalytics.surfaces import metering_row
 from stackanalytics.surfaces.description import (
@@ -85,7 +86,15 @@ _FLAG: Schema = {"enum": [spelled for word in TRUE + FALSE for spelled in (word,
 UNIQUE = _parameter("unique", "Whether each meter is told once.", _FLAG, "True")
 METER_LINKS = _parameter("meter_links", "Whether there are links to meters.", {"type": "integer", "default": 1}, 0)
 STATISTICS = (
-    _parameter("period", "Length of the slices [s]; 0 for none.", {**COUNT, "default": 0}, 3600),
+    _parameter(
+        "period",
+        f"Length of the slices [s], 0 for none, or {', '.join(CALENDAR)}.",
+        {"anyOf": [COUNT, {"enum": list(CALENDAR)}], "default": 0},
+        3600,
+    ),
+    _parameter("timezone", "Time zone of the calendar.", SOME_TEXT),
+    _parameter("aligned", "Whether slices of a length are counted from 1970 in UTC.", _FLAG),
+    _parameter("empty", "Whether slices without samples are told, too.", _FLAG),
     _repeated("groupby", "Fields that rows are told for: resource_id, project_id, user_id, source or metadata.<path>."),
     _repeated("aggregate.func", "What is told instead of all that is usual, such as max, stddev or cardinality."),
     _repeated("aggregate.param", "What functions need: cardinality a field, percentile a number."),

@@ -98,14 +98,15 @@ def resources(found: pl.DataFrame, meters_of: Mapping[str, Sequence[str]], base:
     ]
 
 
-def statistics(found: pl.DataFrame, *, period: int, groups: Sequence[str], aggregates: Mapping[str, str]) -> list[Row]:
+def statistics(found: pl.DataFrame, *, groups: Sequence[str], aggregates: Mapping[str, str]) -> list[Row]:
     """Return statistics: of *aggregates*, columns by the names that they are shown by, only what was asked for."""
     shown = [name for name in STANDARD if not aggregates or name in aggregates]
-    rows = _rows(found, {**STATISTIC, **{name: name for name in shown}})
+    lasting = found.with_columns(period=pl.col("period_s").fill_null(0).cast(pl.Int64))
+    rows = _rows(lasting, {**STATISTIC, "period": "period", **{name: name for name in shown}})
     grouped = found.select(groups).to_dicts() if groups else [None] * found.height
     extra = found.select(pl.col(column).cast(pl.Float64).alias(name) for name, column in aggregates.items())
     for row, group, told in zip(rows, grouped, extra.to_dicts() if aggregates else rows, strict=True):
-        row |= {"period": period, "groupby": group}
+        row["groupby"] = group
         if aggregates:
             row["aggregate"] = told
     return rows

@@ -102,6 +102,31 @@ def test_statistics_of_everything(lake: Lake) -> None:
     ]
 
 
+def test_statistics_by_the_calendar(lake: Lake) -> None:
+    """Periods may be days of a time zone, hours that begin with the hour, and such without any sample."""
+    path = "/v2/meters/cpu_util/statistics?resource_id=r1&s=period&s=period_start&s=count"
+    # in Chatham it is 13:45 hours later in summer
+    assert get(lake, f"{path}&period=day&timezone=Pacific/Chatham") == [
+        {"period": 86400, "period_start": "2012-12-31T10:15:00", "count": 15}
+    ]
+    assert get(lake, f"{path}&period=day&timezone=%2B12:00")[0]["period_start"] == "2012-12-31T12:00:00"
+    assert [row["period_start"] for row in get(lake, f"{path}&period=3600&aligned=True")] == [
+        f"2013-01-01T0{hour}:00:00" for hour in range(5, 10)
+    ]
+    between = "q.field=metadata.autoscale_group&q.op=lt&q.value=b&period=600&empty=1"
+    assert [row["count"] for row in get(lake, f"{path}&{between}")][:5] == [1, 0, 1, 0, 1]
+
+
+def test_increases_and_rates(lake: Lake) -> None:
+    """What is made of how a series changes is asked for as other aggregates are."""
+    asked = "aggregate.func=increase&aggregate.func=rate&aggregate.func=time_weighted_avg&resource_id=r1&s=aggregate"
+    [row] = get(lake, f"/v2/meters/cpu_util/statistics?{asked}")
+
+    assert set(row["aggregate"]) == {"increase", "rate", "time_weighted_avg"}
+    assert row["aggregate"]["increase"] == 35.0
+    assert row["aggregate"]["rate"] == pytest.approx(35 / 16800)
+
+
 def test_statistics_by_groups(lake: Lake) -> None:
     """Each row tells the values of its group by exactly the names that were asked for."""
     rows = get(
@@ -148,15 +173,19 @@ def test_other_durations(lake: Lake) -> None:
     [
         ("limit=1", 'Unknown argument: "limit"'),
         ("period=-1", "Period must be positive."),
+        ("period=fortnight", "Invalid input for field/attribute period. Value: 'fortnight'."),
+        ("period=day&timezone=Mars", "Mars"),
+        ("period=60&timezone=UTC", "timezone"),
+        ("empty=x", "Invalid input for field/attribute empty"),
         ("period=1.5", "Invalid input for field/attribute period. Value: '1.5'. unable to convert to int"),
         ("period=10000000000000", "period 10000000000000"),
-        ("groupby=unit", "Invalid groupby fields"),
+        ("groupby=bogus", "Invalid groupby fields"),
         ("groupby=metadata.a&groupby=metadata.A", "Invalid groupby fields"),
         ("groupby=metadata.%00", "Invalid groupby fields"),
         ("aggregate.func=bogus", "Invalid aggregation function: bogus"),
         ("aggregate.func=max&aggregate.func=cardinality&aggregate.param=resource_id", "Bad aggregate: max.resource_id"),
         ("aggregate.func=avg&aggregate.param=foo", "Bad aggregate: avg.foo"),
-        ("aggregate.func=cardinality&aggregate.param=volume", "Bad aggregate: cardinality.volume"),
+        ("aggregate.func=cardinality&aggregate.param=bogus", "Bad aggregate: cardinality.bogus"),
         ("s=bogus", 'Unknown argument: "bogus": no field for s[] to select'),
         ("q.field=search_offset&q.value=10", "search_offset cannot be used without timestamp"),
     ],
