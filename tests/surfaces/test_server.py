@@ -241,9 +241,7 @@ def test_both_forms_of_a_path_are_served(url: str, path: str) -> None:
     answers = [requests.get(url + filled(form, part) + query, timeout=60) for form in (path, path.rstrip("/"))]
 
     assert [answer.status_code for answer in answers] == [200, 200]
-    assert {answer.headers["Content-Type"].removesuffix("; charset=UTF-8") for answer in answers} == {
-        "application/json"
-    }
+    assert {answer.headers["Content-Type"] for answer in answers} == {"application/json"}
     if "watch" not in path:
         assert answers[0].content == answers[1].content
 
