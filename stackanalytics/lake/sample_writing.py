@@ -65,7 +65,7 @@ class SampleWriter:
             Samples in the columns of ``stackanalytics.schema.SAMPLE_GIVEN``, checked. Without a ``sample_id`` they
             get one made of their content; without ``recorded_at`` it is now, and without a ``source`` openstack.
         """
-        given = completed(rows)
+        given = _completed(rows)
         with exclusive(self._folder):
             self._table.update_incremental()
             last = delta.last_id(self._table)
@@ -195,8 +195,8 @@ def _read(file: delta.File) -> pl.DataFrame:
     return found.cast(polars_schema(*SAMPLES.fields)).select(SAMPLES.fields)
 
 
-def completed(rows: pl.DataFrame) -> pl.DataFrame:
-    """Return samples with what they lack: who has to tell their ids before they are added asks here."""
+def _completed(rows: pl.DataFrame) -> pl.DataFrame:
+    """Return samples with what they lack."""
     given = rows.select(SAMPLE_GIVEN).cast(polars_schema(*SAMPLE_GIVEN))
     told = given.with_columns(
         source=pl.col("source").fill_null("openstack"), recorded_at=pl.col("recorded_at").fill_null(times.now())

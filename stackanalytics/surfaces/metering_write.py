@@ -11,15 +11,11 @@ from http import HTTPStatus
 from typing import Any
 from uuid import uuid4
 
-import polars as pl
-
 from stackanalytics import times
 from stackanalytics.analytics import meter
 from stackanalytics.errors import InputError, NotFoundError
-from stackanalytics.lake import Lake
-from stackanalytics.lake.sample_writing import SampleWriter, completed
-from stackanalytics.landing.sample import TYPES
-from stackanalytics.schema import SAMPLE_GIVEN, polars_schema
+from stackanalytics.lake import Lake, SampleWriter
+from stackanalytics.landing.sample import TYPES, sample_rows
 from stackanalytics.surfaces import metering_row
 from stackanalytics.surfaces.encoding import YEARS
 from stackanalytics.surfaces.metering_error import invalid_input, unknown_argument
@@ -95,7 +91,7 @@ def _stored(lake: Lake, request: Request, told: list[Any], now: datetime) -> Rep
         raise InputError("Samples should be included in request body")
     who, name = identity(request), request.parts.get("meter")
     rows = [_row(sample, name, who, times.now()) for sample in told]
-    given = completed(pl.DataFrame(rows, schema=polars_schema(*SAMPLE_GIVEN), strict=False))
+    given = sample_rows(rows)
     SampleWriter(lake.path).append(given)
     shown = metering_row.samples(given, metering_row.OLD_SAMPLE)
     return Reply([{key: row[key] for key in row if key != "recorded_at"} for row in shown], HTTPStatus.CREATED)
@@ -126,8 +122,7 @@ def _row(sample: object, name: str | None, who: Identity, now: datetime) -> dict
     if not who.is_admin and project != who.own_project():
         raise invalid_input("project_id", project, "can not post samples to other projects")
     return {
-        # what tells its time is known again; what is measured now is another sample each time
-        "sample_id": None if told.get("timestamp") else str(uuid4()),
+        "sample_id": str(uuid4()),
         "meter": _text("counter_name", told["counter_name"]),
         "meter_type": _type("counter_type", told["counter_type"]),
         "unit": _text("counter_unit", told["counter_unit"]),
