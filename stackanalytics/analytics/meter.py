@@ -338,14 +338,15 @@ def with_metadata(lake: Lake, found: pl.DataFrame, *, of: Sequence[str] = ("samp
     parts = [derived[place : place + NOTIFICATIONS_AT_ONCE] for place in range(0, len(derived), NOTIFICATIONS_AT_ONCE)]
     if not parts:
         return found.rename({"posted_context": "metadata"})
-    told = pl.concat(_told_metadata(lake, part, of) for part in parts)
+    meters = found["meter"].unique().sort().to_list()
+    told = pl.concat(_told_metadata(lake, part, meters, of) for part in parts)
     return found.join(told, on=list(of), how="left", maintain_order="left").with_columns(
         metadata=pl.coalesce("metadata", "posted_context")
     )
 
 
-def _told_metadata(lake: Lake, ids: pl.Series, of: Sequence[str]) -> pl.DataFrame:
-    """Return the metadata that some notifications tell of their samples."""
+def _told_metadata(lake: Lake, ids: pl.Series, meters: Sequence[str], of: Sequence[str]) -> pl.DataFrame:
+    """Return the metadata that some notifications tell of their samples of some meters."""
     notifications = lake.sql(
         "from notifications where id between $first and $last and id in (select notification_id from derived)",
         {"first": ids.min(), "last": ids.max()},
@@ -356,8 +357,10 @@ def _told_metadata(lake: Lake, ids: pl.Series, of: Sequence[str]) -> pl.DataFram
         f"""
         select {", ".join(of)}, min(cast(metadata as varchar)) as metadata
         from samples
-        where notification_id is not null
+        where notification_id is not null and meter in (select unnest($meters))
         group by all
         """,
+        {"meters": meters},
+        holding={"meter": meters},
         frames={"notifications": notifications},
     )

@@ -52,9 +52,9 @@ class Selection:
         return {**self.asked.parameters, **{f"meter_{number}": name for number, name in enumerate(self.meters)}}
 
     @property
-    def holding(self) -> dict[str, str] | None:
+    def holding(self) -> dict[str, tuple[str, ...]]:
         """What lets a lake leave out other meters."""
-        return {"meter": self.meters[0]} if len(self.meters) == 1 else None
+        return {"meter": self.meters}
 
 
 @dataclass(frozen=True, slots=True)

@@ -116,10 +116,11 @@ def applies_to(definition: Definition, event_types: Iterable[str]) -> bool:
     return any(map(pattern.fullmatch, event_types))
 
 
-def may_be(definition: Definition, name: str) -> Definition | None:
-    """Return a definition with those of its meters that can be called *name*; None without any."""
+def may_be(definition: Definition, names: Iterable[str]) -> Definition | None:
+    """Return a definition with those of its meters that can be called any of *names*; None without any."""
     event_types = _any_of(definition.event_types)
-    possible = [meter for meter in definition.meters if re.fullmatch(_names(meter, event_types), name, re.DOTALL)]
+    patterns = {meter.name: re.compile(_names(meter, event_types), re.DOTALL) for meter in definition.meters}
+    possible = [meter for meter in definition.meters if any(map(patterns[meter.name].fullmatch, names))]
     return definition.only(possible) if possible else None
 
 

@@ -145,7 +145,7 @@ def samples_view(
     *,
     overrides: Mapping[str, Override],
     hidden: Collection[str],
-    of_meter: str | None = None,
+    of_meters: Collection[str] | None = None,
     has_metadata: bool = True,
 ) -> str:
     """Return the statement that creates the view ``samples``.
@@ -158,14 +158,14 @@ def samples_view(
         What of that is stored.
     overrides, hidden
         What was decided about meters.
-    of_meter
-        The one meter that is asked for; None for all.
+    of_meters
+        The meters that are asked for; None for all.
     has_metadata
         Whether the metadata is asked for.
     """
     definitions = list(definitions)
-    if of_meter is not None:
-        possible = (may_be(definition, of_meter) for definition in definitions)
+    if of_meters is not None:
+        possible = (may_be(definition, of_meters) for definition in definitions)
         definitions = [definition for definition in possible if definition is not None]
     parts = [_POSTED, *_derived(definitions)] if has_metadata else [_stored(derivation)]
     if not has_metadata:

@@ -2,13 +2,13 @@
 
 import re
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from copy import copy
 from functools import cached_property
 from pathlib import Path
 from threading import Lock
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import duckdb
 import polars as pl
@@ -131,7 +131,7 @@ class Lake:
         query: str,
         parameters: Mapping[str, object] | None = None,
         *,
-        holding: Mapping[str, str | int | None] | None = None,
+        holding: Mapping[str, str | int | Sequence[str] | None] | None = None,
         frames: Mapping[str, pl.DataFrame] | None = None,
         is_small: bool = False,
     ) -> pl.DataFrame:
@@ -148,7 +148,7 @@ class Lake:
         holding
             What the query asks of the columns ``id``, ``instance``, ``request_id`` and ``resource`` of
             ``notifications``, null for anything: files known to have no such row are not opened; and of
-            the column ``meter`` of ``samples``: other meters are not looked for. The query must ask it
+            the column ``meter`` of ``samples``, one or several: other meters are not looked for. The query must ask it
             all the same.
         frames
             What else the query can ask, by the names that it gives them.
@@ -166,7 +166,7 @@ class Lake:
         DataError
             If there is too little memory for it.
         """
-        wanted = {name: value for name, value in (holding or {}).items() if value is not None}
+        wanted: dict[str, Any] = {name: value for name, value in (holding or {}).items() if value is not None}
         with self._engine.cursor() as cursor:
             try:
                 if _SAMPLES.search(query):
@@ -210,7 +210,7 @@ class Lake:
         self,
         cursor: duckdb.DuckDBPyConnection,
         query: str,
-        meter: str | int | None,
+        meter: str | Sequence[str] | None,
         frames: Mapping[str, pl.DataFrame],
     ) -> None:
         """Have one cursor know the samples, which it asks for: the view is so large that making it takes time."""
@@ -219,7 +219,7 @@ class Lake:
             self.derivation,
             overrides=self.meter_state.overrides(),
             hidden=self.meter_state.hidden(),
-            of_meter=None if meter is None else str(meter),
+            of_meters=[meter] if isinstance(meter, str) else meter,
             has_metadata=bool(_METADATA.search(query)),
         )
         kept = None if NOTIFICATIONS.name in frames else self._kept(samples)
