@@ -34,34 +34,33 @@ _FIRST_INSTANT = "timestamptz '0001-01-01 00:00:00+00'"
 _LAST_INSTANT = "timestamptz '9999-12-31 23:59:59.999999+00'"
 _HEX = "0123456789abcdef"
 
+# These macros call others rather than having subqueries, which would keep conditions from reaching the notifications.
+
+UUID_OF_HASH = f"""
+create macro uuid_of_hash(h) as
+    substr(h, 1, 8) || '-' || substr(h, 9, 4) || '-5' || substr(h, 14, 3) || '-'
+    || substr('{"89ab" * 4}', instr('{_HEX}', substr(h, 17, 1)), 1) || substr(h, 18, 3) || '-' || substr(h, 21, 12)
+"""
+
 # a uuid of version 5, as RFC 9562 makes it of a name
-UUID5 = f"""
-create macro uuid5(name) as (
-    with hashed as (select sha1(unhex('{NAMESPACE.hex}') || encode(name)) as h)
-    select substr(h, 1, 8) || '-' || substr(h, 9, 4) || '-5' || substr(h, 14, 3) || '-'
-        || substr('{"89ab" * 4}', instr('{_HEX}', substr(h, 17, 1)), 1) || substr(h, 18, 3) || '-' || substr(h, 21, 12)
-    from hashed
+UUID5 = f"create macro uuid5(name) as uuid_of_hash(sha1(unhex('{NAMESPACE.hex}') || encode(name)))"
+
+# of several names that become one, the first counts
+FIRST_OF_EACH_NAME = """
+create macro first_of_each_name(entries) as list_filter(
+    entries, lambda entry, place: list_position(list_transform(entries, lambda each: each.k), entry.k) = place
 )
 """
 
 # what users told about their resources under names that begin with metering.
 METERING = """
-create macro metering(told) as (
-    with listed as (
-        select list_transform(
-            list_sort(list_distinct(list_filter(json_keys(told), lambda key: starts_with(key, 'metering.')))),
-            lambda key: {
-                k: replace(key[10:], '.', '_'),
-                v: json_extract_string(told, '/' || replace(replace(key, '~', '~0'), '/', '~1'))[:256]
-            }
-        ) as entries
-    )
-    -- of several names that become one, the first counts
-    select to_json(map_from_entries(list_filter(
-        entries, lambda entry, place: list_position(list_transform(entries, lambda each: each.k), entry.k) = place
-    )))
-    from listed
-)
+create macro metering(told) as to_json(map_from_entries(first_of_each_name(list_transform(
+    list_sort(list_distinct(list_filter(json_keys(told), lambda key: starts_with(key, 'metering.')))),
+    lambda key: {
+        k: replace(key[10:], '.', '_'),
+        v: json_extract_string(told, '/' || replace(replace(key, '~', '~0'), '/', '~1'))[:256]
+    }
+))))
 """
 
 # only nova has a versioned format, in which clouds tell what they tell in the other, too
@@ -84,7 +83,7 @@ from (
 """
 
 _PAYLOAD = """coalesce(try(json_extract(body, '$.payload."nova_object.data"')), try(json_extract(body, '$.payload')))"""
-METER_NOUNS = (UUID5, METERING, METERED_ONCE)
+METER_NOUNS = (UUID_OF_HASH, UUID5, FIRST_OF_EACH_NAME, METERING, METERED_ONCE)
 EVENT_TYPES = "select distinct operation, phase from notifications"
 
 _COLUMNS = (
