@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from stackanalytics.lake.connection import connected
+
 _TABLES = (
     """
     create table if not exists meters (
@@ -99,26 +101,16 @@ class MeterState:
             connection.executemany("delete from stale_notifications where id = ? and changes = ?", stale.items())
 
     def _rows(self, query: str) -> list[tuple[Any, ...]]:
-        with _connected(self._path) as connection:
+        with connected(self._path) as connection:
             connection.execute("begin")
             has_tables = connection.execute("select 1 from sqlite_schema where name = 'stale_notifications'").fetchone()
             return connection.execute(query).fetchall() if has_tables else []
 
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
-        with _connected(self._path) as connection:
+        with connected(self._path) as connection:
             connection.execute("begin immediate")
             with connection:
                 for table in _TABLES:
                     connection.execute(table)
                 yield connection
-
-
-@contextmanager
-def _connected(path: Path) -> Iterator[sqlite3.Connection]:
-    connection = sqlite3.connect(path, timeout=60, isolation_level=None)
-    try:
-        connection.execute("pragma synchronous = full")
-        yield connection
-    finally:
-        connection.close()

@@ -22,6 +22,7 @@ import polars as pl
 from stackanalytics import times
 from stackanalytics.errors import LakeError
 from stackanalytics.lake import usage_table
+from stackanalytics.lake.connection import connected
 from stackanalytics.schema import polars_schema
 
 CONFIRMATION_COLUMNS = ("exists_id", "send_status", "event_id")
@@ -205,14 +206,14 @@ class UsageState:
             If one was never there, or what it needs was forgotten.
         """
         if self._as_of:
-            with _connected(self._path) as connection:
+            with connected(self._path) as connection:
                 connection.execute("begin")
                 for kind in self._as_of:
                     self._version(connection, kind)
 
     def versions(self) -> dict[str, int]:
         """Return the version of each kind: when it was last changed [µs since 1970], 0 where it never was."""
-        with _connected(self._path) as connection:
+        with connected(self._path) as connection:
             connection.execute("begin")
             found = connection.execute(_VERSIONS).fetchall() if self._has_tables(connection) else []
         return dict.fromkeys(usage_table.KINDS, 0) | dict(found) | self._as_of
@@ -239,7 +240,7 @@ class UsageState:
         is_former = kind in self._as_of and kind in usage_table.CHANGING
         written = {"columns": _COLUMNS[kind], "kind": kind, "criterion": criterion}
         query = _READ.format(former=_FORMER.format(**written) if is_former else "", **written)
-        with _connected(self._path) as connection:
+        with connected(self._path) as connection:
             connection.execute("begin")
             version = self._version(connection, kind)
             if not usage_table.are_there(connection):
@@ -270,23 +271,13 @@ class UsageState:
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
         """Hold the only writing transaction; it is on disk once the block is left."""
-        with _connected(self._path) as connection:
+        with connected(self._path) as connection:
             # it begins as a writer, since a reader that starts to write fails where another wrote meanwhile
             connection.execute("begin immediate")
             with connection:
                 if not usage_table.are_there(connection):
                     usage_table.create(connection)
                 yield connection
-
-
-@contextmanager
-def _connected(path: Path) -> Iterator[sqlite3.Connection]:
-    connection = sqlite3.connect(path, timeout=60, isolation_level=None)
-    try:
-        connection.execute("pragma synchronous = full")
-        yield connection
-    finally:
-        connection.close()
 
 
 def _confirm(connection: sqlite3.Connection, service: str, confirmations: Iterable[Confirmation], at: datetime) -> None:

@@ -1,0 +1,17 @@
+"""Connections to the state of a lake, in SQLite."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def connected(path: Path) -> Iterator[sqlite3.Connection]:
+    """Connect to the state at *path*; transactions are begun by whoever asks, and what they write is on disk."""
+    connection = sqlite3.connect(path, timeout=60, isolation_level=None)
+    try:
+        connection.execute("pragma synchronous = full")
+        yield connection
+    finally:
+        connection.close()
