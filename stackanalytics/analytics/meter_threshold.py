@@ -1,5 +1,6 @@
 """For how long what is measured was above a threshold."""
 
+import math
 from collections.abc import Sequence
 
 import polars as pl
@@ -8,6 +9,7 @@ from stackanalytics.analytics.meter_level import held
 from stackanalytics.analytics.meter_query import Query
 from stackanalytics.analytics.meter_selection import SERIES, grouping, selection
 from stackanalytics.analytics.meter_slice import Whole
+from stackanalytics.errors import InputError
 from stackanalytics.lake import Lake
 from stackanalytics.schema import polars_schema
 
@@ -50,7 +52,7 @@ def times_above(lake: Lake, meter: str | Sequence[str], *, threshold: float, que
     Raises
     ------
     InputError
-        If a condition cannot be used.
+        If a condition cannot be used, or the threshold is no number.
 
     Source: the samples.
 
@@ -59,6 +61,8 @@ def times_above(lake: Lake, meter: str | Sequence[str], *, threshold: float, que
     >>> sa.times_above(lake, "instance", threshold=0.5).select("resource", "known_s", "above_share").rows()
     [('i-1', 5.0, 1.0)]
     """
+    if not math.isfinite(threshold):
+        raise InputError(f"the threshold is {threshold}: give a finite number in the unit of the meter")
     selected, grouped = selection(meter, query), grouping(meter, ())
     return lake.sql(
         f"""

@@ -1,31 +1,24 @@
 """Traits of events: what notifications tell beside their type and time, by names that services share.
 
-Which events have which traits is told in ``traits.toml`` beside this module.
+Which events have which traits is told by :mod:`stackanalytics.analytics.trait_definition`.
 
 Source: Ceilometer's definitions of events (``event_definitions.yaml``) of its release 7.0.0.
 """
 
-import fnmatch
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
-from importlib.resources import files
 from types import MappingProxyType
-from typing import Literal, TypeAlias
 
-import msgspec
 import polars as pl
 
 from stackanalytics import times
 from stackanalytics.analytics.meter_query import OPERATORS
 from stackanalytics.analytics.period import bounds_and_days
+from stackanalytics.analytics.trait_definition import Kind, Traits, Value, definitions, traits_of
 from stackanalytics.errors import InputError
 from stackanalytics.lake import Lake
 from stackanalytics.schema import polars_schema
-
-Kind: TypeAlias = Literal["string", "integer", "float", "datetime"]
-Value: TypeAlias = str | list[str]
 
 EVENT_COLUMNS = ("id", "message_id", "event_type", "generated_at")
 TRAIT_COLUMNS = ("id", "trait", "trait_type", "value")
@@ -40,8 +33,7 @@ _TYPES: Mapping[str, str] = MappingProxyType(
 _SPELLED = "concat_ws('.', operation, phase)"
 _FOUND = """
 from notifications
-where not is_conflict
-    and ($event_type::varchar is null or event_type = $event_type)
+where ($event_type::varchar is null or event_type = $event_type)
     and ($message_id::varchar is null or message_id = $message_id)
     and ($start::timestamptz is null or generated_at >= $start)
     and ($end::timestamptz is null or generated_at < $end)
@@ -59,25 +51,6 @@ class TraitCondition:
     value: str | int | float | datetime
     kind: Kind = "string"
     or_absent: bool = False
-
-
-class _Definition(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    event_types: list[str]
-    text: dict[str, Value] = {}
-    integer: dict[str, Value] = {}
-    datetime: dict[str, Value] = {}
-
-    def traits(self) -> dict[str, tuple[Kind, Value]]:
-        kinds: tuple[tuple[Kind, dict[str, Value]], ...] = (
-            ("string", self.text),
-            ("integer", self.integer),
-            ("datetime", self.datetime),
-        )
-        return {name: (kind, value) for kind, told in kinds for name, value in told.items()}
-
-
-class _File(msgspec.Struct, forbid_unknown_fields=True):
-    events: list[_Definition]
 
 
 def traited_events(
@@ -117,7 +90,7 @@ def traited_events(
     InputError
         If a condition cannot be used.
 
-    Source: all notifications but those that repeat the id of another.
+    Source: all notifications.
     """
     found, parameters = _found(lake, event_type, message_id, traits, start, end)
     return lake.sql(
@@ -176,11 +149,13 @@ def event_traits(
             """,
             {"ids": list(ids[first : first + AT_ONCE]), **_days(start, end)},
         )
+        defined = definitions(lake.path)
         alike: dict[str, list[str]] = {}
         for spelled in page["spelled"].unique().sort():
-            alike.setdefault(str(_traits_of(spelled)), []).append(spelled)
+            alike.setdefault(repr(traits_of(defined, spelled)), []).append(spelled)
         told += [
-            _told(lake, page.filter(pl.col("spelled").is_in(names)), _traits_of(names[0])) for names in alike.values()
+            _told(lake, page.filter(pl.col("spelled").is_in(names)), traits_of(defined, names[0]))
+            for names in alike.values()
         ]
     return pl.concat(told).sort("id", "trait")
 
@@ -198,14 +173,13 @@ def trait_types(lake: Lake, *, event_type: str) -> pl.DataFrame:
     Returns
     -------
     polars.DataFrame
-        A row a trait that any of them has, texts, then integers, then datetimes, in the order of names, with
+        A row a trait that any of them has, texts, integers, floats, then datetimes, in the order of names, with
         ``trait`` and ``trait_type`` (String).
 
     Source: all notifications of the type.
     """
     known: dict[str, Kind] = {}
-    for spelled in _spellings(lake, event_type):
-        defined = _traits_of(spelled)
+    for spelled, defined in _possible(lake, event_type).items():
         has = ", ".join(f"bool_or({_text(value)} is not null)" for _, value in defined.values())
         told = lake.sql(
             f"select {has} from notifications where event_type = $event_type and {_SPELLED} = $spelled",
@@ -257,29 +231,13 @@ def trait_value_count(lake: Lake, *, event_type: str, trait: str) -> int:
     return 0 if found is None else int(lake.sql(f"select count(*) {found}", {"event_type": event_type}).item())
 
 
-@cache
-def _definitions() -> tuple[_Definition, ...]:
-    content = files("stackanalytics.analytics").joinpath("traits.toml").read_bytes()
-    return tuple(msgspec.toml.decode(content, type=_File).events)
-
-
-@cache
-def _traits_of(spelled: str) -> dict[str, tuple[Kind, Value]]:
-    """Return the traits that events of a type, in its legacy spelling, can have, in the order of their names."""
-    found: dict[str, tuple[Kind, Value]] = {}
-    for definition in _definitions():
-        if any(fnmatch.fnmatchcase(spelled, pattern) for pattern in definition.event_types):
-            found |= definition.traits()
-    return dict(sorted(found.items()))
-
-
 def _days(start: datetime | None, end: datetime | None) -> dict[str, object]:
     first_day, last_day = times.day_range(start, end)
     return {"first_day": first_day, "last_day": last_day}
 
 
-def _spellings(lake: Lake, event_type: str | None) -> list[str]:
-    """Return the legacy spellings of a type, or of all types."""
+def _possible(lake: Lake, event_type: str | None) -> dict[str, Traits]:
+    """Return the traits that events of a type, or of all types, can have, by the legacy spellings of the types."""
     found = lake.sql(
         f"""
         select distinct {_SPELLED} as spelled from notifications
@@ -287,14 +245,14 @@ def _spellings(lake: Lake, event_type: str | None) -> list[str]:
         """,
         {"event_type": event_type},
     )
-    return found["spelled"].to_list()
+    defined = definitions(lake.path)
+    return {spelled: traits_of(defined, spelled) for spelled in found["spelled"]}
 
 
 def _values(lake: Lake, event_type: str, trait: str) -> str | None:
     """Return, as SQL, the events of a type that have a trait; None where none can have it."""
-    expressions = {
-        spelled: _traits_of(spelled)[trait] for spelled in _spellings(lake, event_type) if trait in _traits_of(spelled)
-    }
+    possible = _possible(lake, event_type)
+    expressions = {spelled: traits[trait] for spelled, traits in possible.items() if trait in traits}
     if not expressions:
         return None
     cases = " ".join(
@@ -303,11 +261,11 @@ def _values(lake: Lake, event_type: str, trait: str) -> str | None:
     )
     return f"""
     from (select *, case {_SPELLED} {cases} end as told from notifications where event_type = $event_type)
-    where not is_conflict and told.value is not null
+    where told.value is not null
     """
 
 
-def _told(lake: Lake, page: pl.DataFrame, defined: Mapping[str, tuple[Kind, Value]]) -> pl.DataFrame:
+def _told(lake: Lake, page: pl.DataFrame, defined: Traits) -> pl.DataFrame:
     traits = ", ".join(
         f"{{trait: {_literal(name)}, trait_type: '{kind}', value: {_shown(kind, value)}}}"
         for name, (kind, value) in defined.items()
@@ -336,12 +294,12 @@ def _found(
         "message_id": message_id,
         **bounds_and_days(start, end),
     }
-    spellings = _spellings(lake, event_type) if traits else []
+    possible = _possible(lake, event_type) if traits else {}
     written = [_FOUND]
     for number, condition in enumerate(traits):
         if condition.op not in OPERATORS:
             raise InputError(f"no operator {condition.op!r} for {condition.trait}; there are {', '.join(OPERATORS)}")
-        told = _cases(condition, spellings)
+        told = _cases(condition, possible)
         compared = f"try_cast({told} as {_TYPES[condition.kind]}) {OPERATORS[condition.op]} $trait_{number}"
         absent = f" or {told} is null" if condition.or_absent else ""
         written.append(f"and ({compared}{absent})")
@@ -349,11 +307,11 @@ def _found(
     return "\n".join(written), parameters
 
 
-def _cases(condition: TraitCondition, spellings: Iterable[str]) -> str:
+def _cases(condition: TraitCondition, possible: Mapping[str, Traits]) -> str:
     """Return what a trait is in events of any type, as text; null where it is of another type."""
     by_value: dict[str, list[str]] = {}
-    for spelled in spellings:
-        kind, value = _traits_of(spelled).get(condition.trait, (None, ""))
+    for spelled, traits in possible.items():
+        kind, value = traits.get(condition.trait, (None, ""))
         if kind == condition.kind:
             by_value.setdefault(_text(value), []).append(spelled)
     cases = " ".join(

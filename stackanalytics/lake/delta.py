@@ -145,7 +145,7 @@ class FileWriter:
         self._day = day
         self._rows = 0
         self._lake = root.parent
-        self._values = lookup.Collector()
+        self._values = lookup.Collector(table.fields if table == schema.NOTIFICATIONS else ())
         self._bounds: dict[str, tuple[object, object]] = {}
         if not self._path.parent.exists():
             self._path.parent.mkdir()

@@ -4,7 +4,7 @@ Opening files is what a search for one instance or request costs most; with thes
 the few that can have it. A file without hashes is opened always, so that they may be deleted.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 
@@ -22,16 +22,16 @@ COLUMNS = ("instance", "request_id", "resource")
 class Collector:
     """Collects the hashes of one file while it is written."""
 
-    def __init__(self) -> None:
-        """Start with none."""
+    def __init__(self, columns: Sequence[str]) -> None:
+        """Start with none, of those of the columns that are looked up."""
+        self._columns = [column for column in COLUMNS if column in columns]
         self._hashes: set[int] = set()
 
     def add(self, rows: pa.Table) -> None:
         """Take the values of some rows."""
-        for column in COLUMNS:
-            if column in rows.column_names:
-                values = pc.unique(rows[column]).to_pylist()
-                self._hashes.update(_hash(column, value) for value in values if value is not None)
+        for column in self._columns:
+            values = pc.unique(rows[column]).to_pylist()
+            self._hashes.update(_hash(column, value) for value in values if value is not None)
 
     def save(self, lake: Path, name: str) -> None:
         """Write the hashes of the data file called *name*."""

@@ -2,10 +2,12 @@
 
 import logging
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from http import HTTPStatus
 from typing import Any, TypeAlias
 from urllib.parse import parse_qsl
 
+from tornado.iostream import StreamClosedError
 from tornado.web import RequestHandler
 
 from stackanalytics.errors import InputError, NotFoundError, StackanalyticsError
@@ -133,7 +135,8 @@ class RouteHandler(JsonHandler):
             self.set_header("Content-Type", route.content_type)
             for name, value in answered.headers:
                 self.set_header(name, value)
-            await self.finish(answered.content or None)
+            with suppress(StreamClosedError):  # who asked is gone
+                await self.finish(answered.content or None)
 
     get = head = post = put = delete = patch = options = _respond
 

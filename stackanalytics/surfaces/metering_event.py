@@ -14,7 +14,6 @@ from stackanalytics import times
 from stackanalytics.analytics import event
 from stackanalytics.analytics.meter_query import OPERATORS
 from stackanalytics.analytics.trait import (
-    Kind,
     TraitCondition,
     event_traits,
     trait_types,
@@ -23,6 +22,7 @@ from stackanalytics.analytics.trait import (
     traited_event_count,
     traited_events,
 )
+from stackanalytics.analytics.trait_definition import Kind
 from stackanalytics.errors import InputError, NotFoundError
 from stackanalytics.lake import Lake
 from stackanalytics.surfaces.encoding import YEARS

@@ -54,6 +54,13 @@ def test_the_last_volume_holds_until_the_upper_bound(lake: sa.Lake) -> None:
     assert (at_least["above_s"], at_least["runs"], at_least["longest_run_start_at"]) == (70 * 60, 3, at(40))
 
 
+@pytest.mark.parametrize("threshold", [float("nan"), float("inf")])
+def test_a_threshold_that_is_no_number(lake: sa.Lake, threshold: float) -> None:
+    """Nothing is above what is no number: it is refused."""
+    with pytest.raises(sa.InputError, match=f"the threshold is {threshold}: give a finite number"):
+        sa.times_above(lake, "cpu_util", threshold=threshold)
+
+
 def test_gaps(lake: sa.Lake) -> None:
     """A gap is longer than what is none yet, and is told of each series."""
     found = sa.sample_gaps(lake, "cpu_util", longer_than_s=600)

@@ -55,13 +55,13 @@ TOLD = [
     ),
     notification("unheard.of", "2026-03-04", payload={"tenant_id": "p-2"}, message_id="m-4", publisher_id="x.y"),
 ]
+AGAIN = notification("unheard.of", "2026-03-05", payload={"tenant_id": "p-9"}, message_id="m-4")
 
 
 @pytest.fixture(scope="module")
 def lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[sa.Lake]:
     """Return a lake with four events, of which one came twice with other content."""
-    again = notification("unheard.of", "2026-03-05", payload={"tenant_id": "p-9"}, message_id="m-4")
-    with lake_of(tmp_path_factory.mktemp("lake"), [*TOLD, again]) as opened:
+    with lake_of(tmp_path_factory.mktemp("lake"), [*TOLD, AGAIN]) as opened:
         yield opened
 
 
@@ -125,13 +125,27 @@ def test_texts_are_cut_and_what_is_empty_is_no_trait(lake: sa.Lake) -> None:
 
 
 def test_events_that_nothing_is_defined_for(lake: sa.Lake) -> None:
-    """Every event has the traits that all can have; what repeats the id of another is no event."""
-    assert traits_of(lake, "m-4") == {
-        "project_id": ("string", "p-2"),
-        "service": ("string", "x.y"),
-        "tenant_id": ("string", "p-2"),
-    }
-    assert traited_events(lake)["message_id"].to_list() == ["m-1", "m-2", "m-3", "m-4"]
+    """Every event has the traits that all can have."""
+    first, again = traited_events(lake, message_id="m-4")["id"]
+    assert event_traits(lake, ids=[first]).drop("id").rows() == [
+        ("project_id", "string", "p-2"),
+        ("service", "string", "x.y"),
+        ("tenant_id", "string", "p-2"),
+    ]
+    assert event_traits(lake, ids=[again])["value"].to_list() == ["p-9", "compute.host-1", "p-9"]
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_events_of_one_id_do_not_depend_on_which_came_first(tmp_path: Path, order: int) -> None:
+    """All that came are events, also what has the id of another and other content."""
+    with lake_of(tmp_path, [*TOLD, AGAIN][::order]) as opened:
+        assert traited_events(opened).select("message_id", "generated_at").rows() == [
+            ("m-1", datetime(2026, 3, 2, 10, 0, 7, 250_000, UTC)),
+            ("m-2", datetime(2026, 3, 2, 11, tzinfo=UTC)),
+            ("m-3", datetime(2026, 3, 3, tzinfo=UTC)),
+            ("m-4", datetime(2026, 3, 4, tzinfo=UTC)),
+            ("m-4", datetime(2026, 3, 5, tzinfo=UTC)),
+        ]
 
 
 @pytest.mark.parametrize(
@@ -143,12 +157,12 @@ def test_events_that_nothing_is_defined_for(lake: sa.Lake) -> None:
         (("memory_mb", "gt", 511.5, "float"), []),
         (("memory_mb", "eq", "512", "string"), []),
         (("service", "eq", "compute", "string"), ["m-1", "m-2"]),
-        (("service", "gt", "compute", "string"), ["m-3", "m-4"]),
+        (("service", "gt", "compute", "string"), ["m-3", "m-4", "m-4"]),
         (("launched_at", "lt", datetime(2026, 3, 2, 10, 0, 7, tzinfo=UTC), "datetime"), ["m-1"]),
         (("name", "eq", "n" * 255, "string"), ["m-3"]),
         (("user_id", "eq", "p-1", "string"), ["m-3"]),
         (("nothing", "eq", "x", "string"), []),
-        (("user_id", "eq", "u-1", "string", True), ["m-1", "m-4"]),
+        (("user_id", "eq", "u-1", "string", True), ["m-1", "m-4", "m-4"]),
     ],
 )
 def test_events_are_found_by_traits(lake: sa.Lake, condition: Any, found: list[str]) -> None:
@@ -183,7 +197,53 @@ def test_traits_of_a_type(lake: sa.Lake) -> None:
     values = trait_values(lake, event_type="instance.create.end", trait="memory_mb")
     assert values.drop("id").rows() == [("memory_mb", "integer", "1024")]
     assert trait_values(lake, event_type="unheard.of", trait="tenant_id", limit=1)["value"].to_list() == ["p-2"]
-    assert trait_value_count(lake, event_type="unheard.of", trait="tenant_id") == 1
+    assert trait_value_count(lake, event_type="unheard.of", trait="tenant_id") == 2
     assert trait_types(lake, event_type="nothing").is_empty()
     assert trait_values(lake, event_type="image.update", trait="vcpus").is_empty()
     assert trait_value_count(lake, event_type="image.update", trait="vcpus") == 0
+
+
+OWN = """
+[[events]]
+event_types = ["unheard.*"]
+[events.text]
+tenant_id = ["$.payload.owner", "deployment"]
+[events.float]
+load = "$.payload.load"
+"""
+
+
+def test_definitions_of_a_lake(tmp_path: Path) -> None:
+    """A lake adds traits to the package's, and replaces some, also of what was landed before."""
+    message = notification("unheard.of", "2026-03-04", payload={"tenant_id": "p-2", "load": "0.25"}, message_id="m")
+    with lake_of(tmp_path, [message]) as lake:
+        (tmp_path / "traits.toml").write_text(OWN)
+        assert traits_of(lake, "m") == {
+            "load": ("float", "0.25"),
+            "project_id": ("string", "p-2"),
+            "service": ("string", "compute.host-1"),
+            "tenant_id": ("string", "default"),
+        }
+        assert trait_types(lake, event_type="unheard.of").rows()[-1] == ("load", "float")
+        assert traited_event_count(lake, traits=[TraitCondition("load", "gt", 0.2, "float")]) == 1
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("[[events]", "has no usable definitions of traits"),
+        ("[[events]]\nevent_types = ['a']\nboolean = {}", "unknown field `boolean`"),
+        ("[[events]]\nevent_types = ['a b']", "'a b' is no pattern of event types"),
+        ("[[events]]\nevent_types = ['a']\ntext = {b = '\"'}", "b is '\"': neither a column"),
+        ("[[events]]\nevent_types = ['a']\ninteger = {b = '$.payload.c[*]'}", "neither a column of notifications"),
+        ("[[events]]\nevent_types = ['a']\nfloat = {b = []}", "b is nothing"),
+    ],
+)
+def test_unusable_definitions(tmp_path: Path, content: str, said: str) -> None:
+    """A file that cannot be used is named, with what is wrong."""
+    with lake_of(tmp_path, TOLD) as lake:
+        (tmp_path / "traits.toml").write_text(content)
+        with pytest.raises(sa.LakeError) as told:
+            trait_types(lake, event_type="unheard.of")
+    assert str(tmp_path / "traits.toml") in str(told.value)
+    assert said in str(told.value)

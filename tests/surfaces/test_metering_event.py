@@ -1,6 +1,7 @@
 """Events in Ceilometer's API v2: by type, time and traits, and who sees which."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -157,3 +158,73 @@ def test_who_sees_which_events(lake: Lake) -> None:
         assert ask(lake, "/v2/events", **left).status == 403
     for path in ("/v2/event_types", "/v2/event_types/x/traits", "/v2/event_types/x/traits/y"):
         assert ask(lake, path, **member).status == 401
+
+
+# Ceilometer's own scenario: three events, one day apart, each with a trait of every type.
+FOO_BAR_ZOO = {
+    "Foo": ("2013-12-31T05:00:00", 1, 0.123456),
+    "Bar": ("2014-01-01T05:00:00", 101, 100.123456),
+    "Zoo": ("2014-01-02T05:00:00", 201, 200.123456),
+}
+TRAITS_OF_ALL = """
+[[events]]
+event_types = ["Foo", "Bar", "Zoo"]
+text = { trait_A = "$.payload.a" }
+integer = { trait_B = "$.payload.b" }
+float = { trait_C = "$.payload.c" }
+datetime = { trait_D = "$.payload.d" }
+"""
+
+
+@pytest.fixture(scope="module")
+def scenario(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lake]:
+    """Return a lake of these events, with their traits defined."""
+    folder: Path = tmp_path_factory.mktemp("scenario")
+    told = [
+        notification(name, at, message_id=name, payload={"a": f"my_{name}_text", "b": whole, "c": number, "d": at})
+        for name, (at, whole, number) in FOO_BAR_ZOO.items()
+    ]
+    with lake_of(folder, told) as opened:
+        (folder / "traits.toml").write_text(TRAITS_OF_ALL)
+        yield opened
+
+
+def test_traits_of_every_type(scenario: Lake) -> None:
+    """An event tells its traits as text, each with its type."""
+    told = ask(scenario, "/v2/events/Bar").value
+    assert (told["event_type"], told["generated"]) == ("Bar", "2014-01-01T05:00:00")
+    assert [trait for trait in told["traits"] if trait["name"].startswith("trait_")] == [
+        {"name": "trait_A", "type": "string", "value": "my_Bar_text"},
+        {"name": "trait_B", "type": "integer", "value": "101"},
+        {"name": "trait_C", "type": "float", "value": "100.123456"},
+        {"name": "trait_D", "type": "datetime", "value": "2014-01-01T05:00:00"},
+    ]
+    assert ask(scenario, "/v2/event_types").value == ["Bar", "Foo", "Zoo"]
+    assert ask(scenario, "/v2/event_types/Foo/traits/trait_C").value == [
+        {"name": "trait_C", "type": "float", "value": "0.123456"}
+    ]
+
+
+@pytest.mark.parametrize(
+    ("trait", "kind", "of_bar"),
+    [
+        ("trait_A", "string", "my_Bar_text"),
+        ("trait_B", "integer", 101),
+        ("trait_C", "float", 100.123456),
+        ("trait_D", "datetime", "2014-01-01T05:00:00"),
+    ],
+)
+def test_every_type_with_every_operator(scenario: Lake, trait: str, kind: str, of_bar: object) -> None:
+    """Of Foo it is smaller and of Zoo greater than of Bar, save that as text that of Bar is the smallest."""
+    expected = {
+        "lt": {"Foo"},
+        "le": {"Foo", "Bar"},
+        "eq": {"Bar"},
+        "ne": {"Foo", "Zoo"},
+        "ge": {"Bar", "Zoo"},
+        "gt": {"Zoo"},
+    }
+    if kind == "string":  # my_Bar_text comes before my_Foo_text and my_Zoo_text
+        expected |= {"lt": set(), "le": {"Bar"}, "ge": {"Foo", "Bar", "Zoo"}, "gt": {"Foo", "Zoo"}}
+    for op, names in expected.items():
+        assert set(found(ask(scenario, f"/v2/events?{asked(trait, op, of_bar, kind)}"))) == names, op
