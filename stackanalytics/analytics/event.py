@@ -2,19 +2,23 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, TypeVar
 
 import polars as pl
 import pyarrow as pa
 
 from stackanalytics import times
-from stackanalytics.analytics.period import bounds_and_days
+from stackanalytics.analytics.period import bounds, bounds_and_days
 from stackanalytics.errors import InputError
 from stackanalytics.lake import Lake
 from stackanalytics.schema import FIELDS, INSTANT, NOTIFICATIONS, polars_schema
 
 Match: TypeAlias = Literal["equals", "contains", "startswith"]
 Names: TypeAlias = str | Iterable[str]
+Criterion: TypeAlias = tuple[str, dict[str, object]]
+Period: TypeAlias = tuple[datetime | None, datetime | None]
+
+T = TypeVar("T")
 
 SEARCHABLE = (*NOTIFICATIONS.fields, "is_error")
 EVENT_COLUMNS = tuple(name for name in SEARCHABLE if name not in ("body", "landed_at", "is_conflict"))
@@ -22,30 +26,33 @@ EVENT_TYPE_COLUMNS = ("event_type", "exchange", "count", "first_at", "last_at")
 HOST_COLUMNS = ("host", "count")
 DEPLOYMENT_COLUMNS = ("id", "name", "count", "first_at", "last_at")
 
+# what the view ``events`` tells, of rows that were looked up
+IS_ERROR = pl.coalesce(pl.col("routing_key").str.ends_with("error"), pl.col("priority") == "ERROR", pl.lit(False))
+_TELL_ERRORS = ("routing_key", "priority")
+
 _MATCHES = {
     "equals": '"{field}" = $value',
     "contains": 'contains("{field}", $value)',
     "startswith": 'starts_with("{field}", $value)',
 }
 
-_FOUND = """
-from events
-where ($id::bigint is null or id = $id)
-    and ($instance::varchar is null or instance = $instance)
-    and ($request_id::varchar is null or request_id = $request_id)
-    and ($resource::varchar is null or resource = $resource)
-    and ($tenant::varchar is null or tenant = $tenant)
-    and ($event_type::varchar is null or event_type = $event_type)
-    and ($operation::varchar is null or operation = $operation)
-    and ($deployment::varchar is null or deployment = $deployment)
-    and ($exchange::varchar[] is null or list_contains($exchange, exchange))
-    and ($not_exchange::varchar[] is null or not list_contains($not_exchange, exchange))
-    and ($host::varchar is null or host = $host)
-    and ($start::timestamptz is null or generated_at >= $start)
-    and ($end::timestamptz is null or generated_at < $end)
-    and ($first_day::date is null or date >= $first_day)
-    and ($last_day::date is null or date <= $last_day)
-"""
+_CONDITIONS = {
+    "id": "id = $id",
+    "instance": "instance = $instance",
+    "request_id": "request_id = $request_id",
+    "resource": "resource = $resource",
+    "tenant": "tenant = $tenant",
+    "event_type": "event_type = $event_type",
+    "operation": "operation = $operation",
+    "deployment": "deployment = $deployment",
+    "exchange": "list_contains($exchange::varchar[], exchange)",
+    "not_exchange": "not list_contains($not_exchange::varchar[], exchange)",
+    "host": "host = $host",
+    "start": "generated_at >= $start",
+    "end": "generated_at < $end",
+    "first_day": "date >= $first_day",
+    "last_day": "date <= $last_day",
+}
 
 
 def events(
@@ -124,30 +131,32 @@ def events(
     if (limit or 0) < 0 or offset < 0:
         raise InputError(f"limit {limit} and offset {offset} are given; neither can be negative")
     shown = EVENT_COLUMNS if columns is None else tuple(dict.fromkeys(map(_known, columns)))
-    holding = {"id": id, "instance": instance, "request_id": request_id, "resource": resource}
-    parameters: dict[str, object] = {
-        **holding,
-        "tenant": tenant,
-        "event_type": event_type,
-        "operation": operation,
-        "deployment": deployment,
-        "host": host,
-        "exchange": _listed(exchange),
-        "not_exchange": _listed(not_exchange),
-        **bounds_and_days(start, end),
-    }
-    found = _FOUND
-    if field is not None:
-        criterion, searched = _search(_known(field), value, match)
-        found += f"    and {criterion}"
-        parameters |= searched
-    if limit is not None and all(value is None for value in holding.values()):
-        edge = _page_edge(lake, found, {**parameters, "rows": offset + limit}, newest_first=newest_first)
-        parameters |= bounds_and_days(edge or start, end) if newest_first else bounds_and_days(start, edge or end)
+    keys: dict[str, str | int] = _given(
+        {"id": id, "instance": instance, "request_id": request_id, "resource": resource}
+    )
+    others: dict[str, object] = _given(
+        {
+            "tenant": tenant,
+            "event_type": event_type,
+            "operation": operation,
+            "deployment": deployment,
+            "host": host,
+            "exchange": _listed(exchange),
+            "not_exchange": _listed(not_exchange),
+        }
+    )
     ordered = ("generated_at", *(name for name in shown if name not in ("generated_at", "id")), "id")
+    searched = None if field is None else _search(_known(field), value, match)
+    if keys and not others and searched is None:
+        found = _looked_up(lake, keys, ordered, bounds(start, end))
+    else:
+        restrictions, period = {**keys, **others}, (start, end)
+        if limit is not None and not keys:
+            period = _page(lake, *_found(restrictions, searched, period), period, offset + limit, newest_first)
+        criteria, parameters = _found(restrictions, searched, period)
+        found = lake.sql(f"select {', '.join(map(_quoted, ordered))} {criteria}", parameters, holding=keys)
     return (
-        lake.sql(f"select {', '.join(map(_quoted, ordered))} {found}", parameters, holding=holding)
-        .cast(polars_schema(*ordered))
+        found.cast(polars_schema(*ordered))
         .sort(ordered, descending=newest_first, nulls_last=not newest_first)
         .slice(offset, limit)
         .select(shown)
@@ -318,14 +327,30 @@ def deployments(lake: Lake) -> pl.DataFrame:
     return joined.select(DEPLOYMENT_COLUMNS).cast(polars_schema(*DEPLOYMENT_COLUMNS))
 
 
-def _page_edge(lake: Lake, found: str, parameters: Mapping[str, object], *, newest_first: bool) -> datetime | None:
-    """Return the instant up to which the first rows go, for which hardly any column is read."""
+def _looked_up(
+    lake: Lake, keys: Mapping[str, str | int], columns: Sequence[str], period: Mapping[str, datetime | None]
+) -> pl.DataFrame:
+    """Return the events with certain keys in a period."""
+    stored = [name for name in dict.fromkeys((*columns, *_TELL_ERRORS)) if name in NOTIFICATIONS.fields]
+    found = lake.look_up(keys, stored).with_columns(is_error=IS_ERROR).select(columns)
+    start, end = period["start"], period["end"]
+    found = found if start is None else found.filter(pl.col("generated_at") >= start)
+    return found if end is None else found.filter(pl.col("generated_at") < end)
+
+
+def _page(
+    lake: Lake, found: str, parameters: Mapping[str, object], period: Period, rows: int, newest_first: bool
+) -> Period:
+    """Return the period of the first rows, for which hardly any column is read."""
     last, direction = ("min", "desc") if newest_first else ("max", "asc")
     edge: datetime | None = lake.sql(
         f"select {last}(generated_at) from (select generated_at {found} order by generated_at {direction} limit $rows)",
-        parameters,
+        {**parameters, "rows": rows},
     ).item()
-    return edge if edge is None or newest_first else edge + times.MICROSECOND
+    start, end = period
+    if edge is None:
+        return period
+    return (edge, end) if newest_first else (start, edge + times.MICROSECOND)
 
 
 def _quoted(field: str) -> str:
@@ -344,7 +369,20 @@ def _listed(names: Names | None) -> list[str] | None:
     return [names] if isinstance(names, str) else list(names)
 
 
-def _search(field: str, value: object, match: Match) -> tuple[str, dict[str, object]]:
+def _given(restrictions: Mapping[str, T | None]) -> dict[str, T]:
+    return {name: value for name, value in restrictions.items() if value is not None}
+
+
+def _found(
+    restrictions: Mapping[str, object], searched: Criterion | None, period: Period
+) -> tuple[str, dict[str, object]]:
+    """Return what events are found by, as SQL with its parameters; what is not asked would take time to plan."""
+    given = {**restrictions, **_given(bounds_and_days(*period))}
+    criterion, parameters = searched or ("true", {})
+    return f"from events where {' and '.join([*map(_CONDITIONS.__getitem__, given), criterion])}", given | parameters
+
+
+def _search(field: str, value: object, match: Match) -> Criterion:
     """Return the criterion of a search with its parameters; the empty text equals what is not known."""
     if match not in _MATCHES:
         raise InputError(f"no match {match!r}; there are {', '.join(_MATCHES)}")

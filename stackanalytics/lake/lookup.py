@@ -7,6 +7,7 @@ the few that can have it. A file without hashes is opened always, so that they m
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +18,8 @@ import xxhash
 from stackanalytics.lake.lock import sync
 
 COLUMNS = ("instance", "request_id", "resource")
+
+Hashes: TypeAlias = npt.NDArray[np.uint64]  # sorted
 
 
 class Collector:
@@ -44,12 +47,11 @@ class Collector:
         sync(path.parent)
 
 
-def may_hold(lake: Path, name: str, wanted: Mapping[str, str]) -> bool:
-    """Tell whether the data file called *name* can have rows with all of the values wanted."""
-    path = _path(lake, name)
-    if not path.exists():
-        return True
-    return all(_has(_load(path), _hash(column, value)) for column, value in wanted.items())
+def may_hold(lake: Path, names: Iterable[str], wanted: Mapping[str, str]) -> list[bool]:
+    """Tell of each of the data files with these *names* whether it can have rows with all of the values wanted."""
+    hashes = [_hash(column, value) for column, value in wanted.items()]
+    stored = (_load(_path(lake, name)) for name in names)
+    return [values is None or all(_has(values, each) for each in hashes) for values in stored]
 
 
 def forget(lake: Path, existing: Iterable[str]) -> None:
@@ -65,12 +67,14 @@ def _path(lake: Path, name: str) -> Path:
 
 
 @lru_cache(maxsize=4096)
-def _load(path: Path) -> npt.NDArray[np.uint64]:
-    hashes: npt.NDArray[np.uint64] = np.load(path, mmap_mode="r")
-    return hashes
+def _load(path: Path) -> Hashes | None:
+    try:
+        return np.asarray(np.load(path, mmap_mode="r"))
+    except FileNotFoundError:
+        return None
 
 
-def _has(hashes: npt.NDArray[np.uint64], wanted: int) -> bool:
+def _has(hashes: Hashes, wanted: int) -> bool:
     place = int(np.searchsorted(hashes, np.uint64(wanted)))
     return place < len(hashes) and int(hashes[place]) == wanted
 

@@ -5,6 +5,7 @@ import warnings
 from collections.abc import Mapping, Sequence
 from copy import copy
 from functools import cached_property
+from itertools import compress
 from pathlib import Path
 from threading import Lock
 from types import TracebackType
@@ -188,6 +189,32 @@ class Lake:
             except duckdb.Error as problem:
                 raise InputError(f"DuckDB does not accept the query: {problem}") from problem
 
+    def look_up(self, values: Mapping[str, str | int], columns: Sequence[str]) -> pl.DataFrame:
+        """Return the notifications that have certain values, in any order.
+
+        These are few: to plan a query for them takes DuckDB several times as long as polars takes to read them.
+
+        Parameters
+        ----------
+        values
+            What all of them have, in some of the columns ``id``, ``instance``, ``request_id`` and ``resource``.
+        columns
+            Columns of ``notifications`` to return.
+
+        Raises
+        ------
+        LakeError
+            If the data cannot be read.
+        """
+        paths = self._holding(values)
+        if not paths:
+            return pl.DataFrame(schema=polars_schema(*columns))
+        wanted = [pl.col(name) == value for name, value in values.items()]
+        try:
+            return pl.scan_parquet(paths, hive_partitioning=False).filter(wanted).select(columns).collect()
+        except (OSError, pl.exceptions.ComputeError) as problem:
+            raise LakeError(f"{self.path} cannot be read: {problem}") from problem
+
     def _derivation(self) -> meter_view.Derivation:
         stored = self._tables.get(SAMPLES.name)
         is_valid = stored is not None and delta.mark(stored, meter_view.DEFINITIONS) == digest(self.meters)
@@ -239,19 +266,21 @@ class Lake:
                 self._views[samples] = name
             return self._views.get(samples)
 
-    def _narrow(self, cursor: duckdb.DuckDBPyConnection, holding: dict[str, str | int]) -> None:
+    def _narrow(self, cursor: duckdb.DuckDBPyConnection, holding: Mapping[str, str | int]) -> None:
         """Hide, from one cursor, the files that cannot have what is asked for."""
-        if not holding:
-            return
-        files = self._notifications
-        wanted = {name: str(value) for name, value in holding.items() if name != "id"}
-        if "id" in holding:
-            files = [file for file in files if file.may_hold_id(int(holding["id"]))]
-        if wanted:
-            files = [file for file in files if lookup.may_hold(self.path, file.path, wanted)]
-        if len(files) < len(self._notifications):
-            narrowed = _table_view(NOTIFICATIONS, [file.path for file in files])
+        paths = self._holding(holding)
+        if len(paths) < len(self._notifications):
+            narrowed = _table_view(NOTIFICATIONS, paths)
             cursor.execute(narrowed.replace("create view", "create temp view", 1))
+
+    def _holding(self, values: Mapping[str, str | int]) -> list[str]:
+        """Return the files of notifications that can have rows with all of these values."""
+        files = self._notifications
+        if "id" in values:
+            files = [file for file in files if file.may_hold_id(int(values["id"]))]
+        paths = [file.path for file in files]
+        texts = {name: str(value) for name, value in values.items() if name != "id"}
+        return [*compress(paths, lookup.may_hold(self.path, paths, texts))] if texts else paths
 
     def deployments(self) -> dict[int, str]:
         """Return the names of the deployments by id."""

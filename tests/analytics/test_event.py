@@ -1,6 +1,7 @@
 """Events: found by what they are about, by any field, and by time, in an order that arrival does not change."""
 
 import random
+import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -65,6 +66,10 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> sa.Lake:
         ({"field": "id", "value": "1000"}, []),
         ({"field": "request_id", "value": ""}, [2, 3, 4, 5]),
         ({"start": minutes(2).replace(tzinfo=None), "end": minutes(3).replace(tzinfo=None)}, [1, 2]),
+        ({"instance": INSTANCE, "start": minutes(1)}, [1]),
+        ({"instance": INSTANCE, "end": minutes(2)}, [0]),
+        ({"instance": INSTANCE, "exchange": "glance"}, []),
+        ({"instance": INSTANCE, "newest_first": True, "limit": 1}, [1]),
         ({"limit": 2, "offset": 1}, [1, 2]),
         ({"limit": 0}, []),
         ({"limit": 9, "offset": 4}, [4, 5]),
@@ -107,6 +112,26 @@ def test_an_event_is_found_by_id_with_its_body(lake: sa.Lake) -> None:
     assert '"instance_id": "77e0f192' in found["body"][0]
     assert sa.event(lake, 999).schema == found.schema
     assert sa.event(lake, 999).is_empty()
+
+
+@pytest.mark.parametrize("has_hashes", [True, False])
+@pytest.mark.parametrize("key", ["id", "instance", "request_id", "resource"])
+def test_looking_up_finds_what_searching_finds(tmp_path: Path, key: str, has_hashes: bool) -> None:
+    """An event that is looked up by a key has all that a search for it finds, also what tells of errors."""
+    queues = [{"routing_key": "a.error"}, {"routing_key": "a.info", "priority": "ERROR"}, {"priority": "WARN"}]
+    odd = [
+        notification("compute.instance.update", T0, instance=f"i-{place % 2}", request_id=text, **queue)
+        for place, (text, queue) in enumerate(zip(["req-'1", "réq \\ 2", "req-'1"], queues, strict=True))
+    ]
+    with lake_of(tmp_path, [*MESSAGES, *odd]) as lake:
+        if not has_hashes:
+            shutil.rmtree(tmp_path / "lookup")
+        for value in sa.events(lake)[key].drop_nulls():
+            searched = sa.events(lake, field=key, value=value)
+            assert searched.height > 0
+            assert sa.events(lake, **{key: value}).equals(searched)
+        for unknown in (2**70, -1) if key == "id" else ("nobody", "", "a\0b"):
+            assert sa.events(lake, **{key: unknown}).equals(searched.clear())
 
 
 def test_simultaneous_events_are_ordered_by_content(tmp_path: Path) -> None:

@@ -63,7 +63,7 @@ def test_only_files_that_can_have_the_values_are_opened(folder: Path) -> None:
     with sa.open_lake(folder) as lake:
         files = [file.path for file in lake.files("notifications")]
 
-    held = [lookup.may_hold(folder, path, {"instance": "i-2-1"}) for path in files]
+    held = lookup.may_hold(folder, files, {"instance": "i-2-1"})
 
     assert held == [False, False, True, False, False]
 
