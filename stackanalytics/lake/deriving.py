@@ -18,7 +18,7 @@ from stackanalytics.schema import NOTIFICATIONS, SAMPLES
 
 LOCK = ".deriving"
 FIRST_STEP, LONGEST_STEP = 20_000, 250_000  # notifications
-STEP_SAMPLES = 1_000_000
+STEP_SAMPLES = 400_000
 
 
 @dataclass(slots=True)
