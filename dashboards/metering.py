@@ -264,9 +264,9 @@ class Metering(View):
 
     def _filters(self) -> pmui.FlexBox:
         return theme.filters(
-            self.search("project", "Project", lambda answer: answer.offered.projects["tenant"], width=352),
-            self.search("user", "User", lambda answer: answer.offered.users["user"], width=352),
-            theme.text_field(self.param.resource, "Resource"),
+            self.search("project", "Project", lambda answer: answer.offered.projects["tenant"], width=270),
+            self.search("user", "User", lambda answer: answer.offered.users["user"], width=270),
+            theme.text_field(self.param.resource, "Resource", width=270),
             theme.instant_picker(self.param.start, "From (UTC)"),
             theme.instant_picker(self.param.end, "Before (UTC)"),
         )

@@ -135,7 +135,7 @@ class Reports(View):
         )
 
     def _stored(self) -> pmui.Paper:
-        table = frame_table(STORED, self.bound(lambda answer: answer.stored), narrowest=60, selectable=1)
+        table = frame_table(STORED, self.bound(lambda answer: answer.stored), narrowest=220, selectable=1)
         table.on_click(self._choose)
         select_rows(table, self.bound(_places, []))
         return theme.section("Stored reports", table)

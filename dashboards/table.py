@@ -78,7 +78,8 @@ def frame_table(
     """Return a table of a frame.
 
     The frame, and the names of columns that are *hidden*, may be values that follow something.
-    No column is narrower than *narrowest* [px]; a table that is too long or too wide is scrolled.
+    No column is narrower than its width or, without one, than *narrowest* [px]; a table that is too long or too wide
+    is scrolled.
     """
     said = [_said(column) for column in columns if column.form == "duration"]
     return pn.widgets.Tabulator(  # type: ignore[no-untyped-call]  # Panel has types in part
@@ -90,7 +91,10 @@ def frame_table(
         hidden_columns=following(lambda names: [*said, *names], hidden),
         height=following(_height, frame),
         widths={column.field: column.width for column in columns if column.width},
-        configuration={"columnDefaults": {"minWidth": narrowest, "headerWordWrap": True}},
+        configuration={
+            "columnDefaults": {"headerWordWrap": True},
+            "columns": [{"field": column.field, "minWidth": column.width or narrowest} for column in columns],
+        },
         layout="fit_columns",
         show_index=False,
         disabled=True,

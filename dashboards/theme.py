@@ -133,9 +133,9 @@ def instant_picker(parameter: Any, label: str) -> pmui.DatetimePicker:
     )
 
 
-def text_field(parameter: Any, label: str) -> pmui.TextInput:
+def text_field(parameter: Any, label: str, *, width: int = 352) -> pmui.TextInput:
     """Return a widget for an id."""
-    return pmui.TextInput.from_param(parameter, label=label, description="", width=352, size="small", margin=0)
+    return pmui.TextInput.from_param(parameter, label=label, description="", width=width, size="small", margin=0)
 
 
 def line_field(parameter: Any, label: str, problem: Any) -> pmui.TextInput:
@@ -317,4 +317,4 @@ def _navigation(title: str) -> pmui.Row:
         pmui.Button(label=name, href=path, sx=_CURRENT if name == title else _OTHER, **style)
         for name, path in _NAVIGATION
     ]
-    return pmui.Row(*links, sx={"ml": {"xs": 0, "sm": 2}})
+    return pmui.Row(*links, sizing_mode="stretch_width", sx={"ml": {"xs": 0, "sm": 2}, "flexWrap": "wrap"})
