@@ -93,7 +93,7 @@ def land_samples(
     Raises
     ------
     LakeError
-        If the folder holds a lake of another layout, or a damaged one.
+        If the folder holds a lake that cannot be read.
 
     Source: Ceilometer's API v2 and its polling agent; the exports of Gnocchi's client.
     """
