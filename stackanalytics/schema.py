@@ -214,7 +214,9 @@ FIELDS = _dictionary(
     Field("instances", pa.int64(), "how many instances"),
     # a sample: what was measured, and when
     Field(
-        "sample_id", pa.string(), "id of the sample: as posted, or made of what identifies its notification and meter"
+        "sample_id",
+        pa.string(),
+        "id of the sample: as landed, given when it was posted, or made of what identifies its notification and meter",
     ),
     Field("meter", pa.string(), "name of what is measured"),
     Field("meter_type", pa.string(), "gauge (a level), delta (a change) or cumulative (a total that grows)"),

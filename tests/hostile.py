@@ -233,6 +233,8 @@ def _numbers() -> Iterator[Hostile]:
         yield _row(name, _with_payload(name, f'{{"instance_id": "i", "memory_mb": {number}, "size": {number}}}'))
         name = f"an unneeded number {number[:10]}"
         yield _row(name, _with_payload(name, f'{{"instance_id": "i", "unneeded": {number}}}'))
+    name = "an endless number in a list"
+    yield _row(name, _with_payload(name, f'{{"instance_id": "i", "memory_mb": 5, "unneeded": [1, {"9" * 5_000}]}}'))
     name = "an endless number in a listener's message"
     yield _row(name, _with_payload(name, f'{{"vcpus": {"9" * 5_000}}}')[:-1] + ', "ctxt": {}}')
     for literal in ("NaN", "Infinity", "-Infinity"):

@@ -16,6 +16,7 @@ import polars as pl
 from stackanalytics.analytics.period import bounds_and_days
 from stackanalytics.errors import InputError
 from stackanalytics.lake import Lake
+from stackanalytics.number import whole
 from stackanalytics.schema import polars_schema
 
 ATTEMPT_COLUMNS = (
@@ -189,7 +190,7 @@ def _exceptions(lake: Lake, ids: Sequence[int]) -> pl.DataFrame:
 
 
 def _code(exception: str | None) -> str | None:
-    told: Any = None if exception is None else json.loads(exception)
+    told: Any = None if exception is None else json.loads(exception, parse_int=whole)
     for name in ("kwargs", "code"):
         told = told.get(name) if isinstance(told, dict) else None
     return str(told) if isinstance(told, int | str) and not isinstance(told, bool) else None

@@ -46,6 +46,16 @@ def derive(folder: Path | str, *, on_progress: Callable[[Derived], None] | None 
     -------
     Derived
         What was done.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such folder.
+    LakeError
+        If it holds no lake, or one that cannot be read, or its ``meters.toml`` cannot be used.
+
+    Source: notifications, by the definitions in ``stackanalytics/lake/meters.toml`` and in the lake's own
+    ``meters.toml``.
     """
     folder, done = Path(folder), Derived()
     with exclusive(folder, LOCK), _opened(folder) as lake:

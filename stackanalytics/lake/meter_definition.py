@@ -38,13 +38,17 @@ class Calculation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Meter(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A meter: its name, type and unit, which may hold values in braces, and what is measured."""
+    """A meter: its name, type and unit, which may hold values in braces, and what is measured.
+
+    Where its name would be one of ``other_than`` there is no sample.
+    """
 
     name: str
     type: str
     unit: str
     volume: float | Value | Calculation
     when: dict[str, str] = {}
+    other_than: list[str] = []
 
 
 class Definition(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -74,7 +78,18 @@ class _File(msgspec.Struct, forbid_unknown_fields=True):
 def definitions(lake: Path) -> list[Definition]:
     """Return the definitions that hold for a lake: the package's, and those of the lake's own file.
 
-    Of definitions of the same name the last one counts.
+    Of definitions of the same name the last one counts; a name that the lake's own file gives is not one that the
+    package makes of values.
+
+    Parameters
+    ----------
+    lake
+        Folder of the lake.
+
+    Returns
+    -------
+    list of Definition
+        The package's, then the lake's, each with those of its meters that count.
 
     Raises
     ------
@@ -84,7 +99,9 @@ def definitions(lake: Path) -> list[Definition]:
     path = lake / FILE
     if not path.exists():
         return list(_packaged())
-    return _last_of_each_name([*_packaged(), *read_definitions(path.read_bytes(), str(path))])
+    own = read_definitions(path.read_bytes(), str(path))
+    names = {meter.name for definition in own for meter in definition.meters if not _is_made(meter)}
+    return _last_of_each_name([*(_other_than(definition, names) for definition in _packaged()), *own])
 
 
 def read_definitions(content: bytes, origin: str) -> list[Definition]:
@@ -119,8 +136,7 @@ def applies_to(definition: Definition, event_types: Iterable[str]) -> bool:
 def may_be(definition: Definition, names: Iterable[str]) -> Definition | None:
     """Return a definition with those of its meters that can be called any of *names*; None without any."""
     event_types = _any_of(definition.event_types)
-    patterns = {meter.name: re.compile(_names(meter, event_types), re.DOTALL) for meter in definition.meters}
-    possible = [meter for meter in definition.meters if any(map(patterns[meter.name].fullmatch, names))]
+    possible = [meter for meter in definition.meters if any(_possible(meter, event_types, names))]
     return definition.only(possible) if possible else None
 
 
@@ -150,6 +166,28 @@ def _any_of(patterns: Iterable[str]) -> str:
     return "|".join(re.escape(pattern).replace(r"\*", ".*") for pattern in patterns)
 
 
+def _other_than(definition: Definition, names: Iterable[str]) -> Definition:
+    """Return a definition whose meters have none of *names* where theirs are made of values."""
+    event_types = _any_of(definition.event_types)
+    return definition.only(
+        msgspec.structs.replace(meter, other_than=sorted(_possible(meter, event_types, names)))
+        if _is_made(meter)
+        else meter
+        for meter in definition.meters
+    )
+
+
+def _is_made(meter: Meter) -> bool:
+    """Tell whether the name of a meter is made of values."""
+    return PLACEHOLDER.search(meter.name) is not None
+
+
+def _possible(meter: Meter, event_types: str, names: Iterable[str]) -> Iterable[str]:
+    """Return those of *names* that a meter can have."""
+    pattern = re.compile(_names(meter, event_types), re.DOTALL)
+    return (name for name in names if name not in meter.other_than and pattern.fullmatch(name))
+
+
 def _names(meter: Meter, event_types: str) -> str:
     """Return the names that a meter can have, as a regular expression."""
     pieces = PLACEHOLDER.split(meter.name)
@@ -169,7 +207,7 @@ def _last_of_each_name(found: list[Definition]) -> list[Definition]:
     kept = []
     for definition in reversed(found):
         counting = [meter for meter in definition.meters if meter.name not in named]
-        named |= {meter.name for meter in counting if not PLACEHOLDER.search(meter.name)}
+        named |= {meter.name for meter in counting if not _is_made(meter)}
         if counting:
             kept.append(definition.only(counting))
     return kept[::-1]

@@ -7,7 +7,7 @@ with the first writing; until then they read as empty.
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,12 +26,12 @@ _TABLES = (
     "create table if not exists stale_notifications (id integer primary key, changes integer not null default 1)",
 )
 
+_OVERRIDES = "select meter, unit, meter_type, description from meters"
+
 _REDEFINE = """
 insert into meters (meter, unit, meter_type, description) values (?, ?, ?, ?)
 on conflict do update set
-    unit = coalesce(excluded.unit, unit),
-    meter_type = coalesce(excluded.meter_type, meter_type),
-    description = coalesce(excluded.description, description)
+    unit = excluded.unit, meter_type = excluded.meter_type, description = excluded.description
 """
 
 _SET_HIDDEN = """
@@ -56,12 +56,20 @@ class MeterState:
         """Name the state of the lake in *folder*; nothing is opened yet."""
         self._path = folder / "state.sqlite"
 
-    def redefine(
-        self, meter: str, *, unit: str | None = None, meter_type: str | None = None, description: str | None = None
-    ) -> None:
-        """Let a unit, a type or a description hold for a meter; what is None stays as it is."""
+    def redefine(self, meter: str, **decided: str | None) -> None:
+        """Let a unit, a type or a description hold for a meter.
+
+        Parameters
+        ----------
+        meter
+            Name of the meter.
+        **decided
+            Fields of :class:`Override`; None lets hold again what samples say. What is left out stays as it is.
+        """
         with self._writing() as connection:
-            connection.execute(_REDEFINE, (meter, unit, meter_type, description))
+            told = connection.execute(f"{_OVERRIDES} where meter = ?", (meter,)).fetchone()
+            _, *former = told or (meter,)
+            connection.execute(_REDEFINE, (meter, *astuple(replace(Override(*former), **decided))))
 
     def hide(self, meter: str) -> None:
         """Have a meter shown nowhere. Its samples stay."""
@@ -76,7 +84,7 @@ class MeterState:
 
     def overrides(self) -> dict[str, Override]:
         """Return what was redefined, by the names of the meters."""
-        found = self._rows("select meter, unit, meter_type, description from meters order by meter")
+        found = self._rows(f"{_OVERRIDES} order by meter")
         return {meter: Override(*told) for meter, *told in found if any(value is not None for value in told)}
 
     def hidden(self) -> frozenset[str]:

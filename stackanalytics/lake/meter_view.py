@@ -242,7 +242,7 @@ def _select(definition: Definition, criterion: str) -> str:
             generated_at, event_type, place, {_value(definition.resource)} as resource,
             {_value(definition.project)} as tenant, {_value(definition.user)} as "user",
             {_metadata(definition)} as metadata, landed_at as recorded_at,
-            {_by_number(_text(meter.name) for meter in definition.meters)} as meter,
+            {_by_number(_name(meter) for meter in definition.meters)} as meter,
             {_by_number(_text(meter.type) for meter in definition.meters)} as meter_type,
             coalesce({_by_number(_text(meter.unit) for meter in definition.meters)}, '') as unit,
             {_by_number(_volume(meter) for meter in definition.meters)} as volume
@@ -313,6 +313,14 @@ def _time(value: str) -> tuple[str, str]:
     told = f"try_cast({_one(value)} as timestamptz)"
     instant = f"coalesce(case when {told} between {_FIRST_INSTANT} and {_LAST_INSTANT} then {told} end, generated_at)"
     return instant, f"cast({instant} as date)"
+
+
+def _name(meter: Meter) -> str:
+    """Return the name of a meter; null where it is one that it does not have."""
+    if not meter.other_than:
+        return _text(meter.name)
+    others = ", ".join(map(_literal, meter.other_than))
+    return f"case when {_text(meter.name)} not in ({others}) then {_text(meter.name)} end"
 
 
 def _volume(meter: Meter) -> str:

@@ -1,4 +1,7 @@
-"""Adding samples to a lake: those that were posted or imported, each once, and those that were derived.
+"""Adding samples to a lake: those that were posted, imported or derived.
+
+What the lake holds already is not added again: what is imported is known by what it tells, and what is posted has an
+id of its own, so that all of it counts.
 
 The files of a day are sorted by meter. What is added to a day that has many small files already is
 written together with these, so that samples may come a few at a time.
@@ -64,6 +67,12 @@ class SampleWriter:
         rows
             Samples in the columns of ``stackanalytics.schema.SAMPLE_GIVEN``, checked. Without a ``sample_id`` they
             get one made of their content; without ``recorded_at`` it is now, and without a ``source`` openstack.
+
+        Returns
+        -------
+        LandedSamples
+            How many were added, and how many the lake had already. A hidden meter of which some were added is shown
+            again.
         """
         given = _completed(rows)
         with exclusive(self._folder):
@@ -74,8 +83,10 @@ class SampleWriter:
             is_new = self._is_new(keys, contents, last)
             landed = LandedSamples(int(is_new.sum()), given.height - int(is_new.sum()))
             if landed.samples:
-                self._commit(given.filter(pl.Series(is_new)), keys[is_new], contents[is_new], last)
-        self._state.restore(*given["meter"].unique())
+                new = given.filter(pl.Series(is_new))
+                # first, since after a death in between the samples are new once more
+                self._state.restore(*new["meter"].unique())
+                self._commit(new, keys[is_new], contents[is_new], last)
         return landed
 
     def _commit(self, rows: pl.DataFrame, keys: Hashes, contents: Hashes, last: int) -> None:

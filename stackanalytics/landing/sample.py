@@ -50,10 +50,12 @@ NAMES: Mapping[str, tuple[str, ...]] = MappingProxyType(
 )
 # what agents send along, and what says nothing of the thing measured
 LEFT_OUT = frozenset({"message_signature", "monotonic_time", "metric_id"})
+_KNOWN = frozenset(name for names in NAMES.values() for name in names)
 
 _NUMBER = re.compile(r"\s*[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?\s*", re.ASCII)
 _decode = msgspec.json.Decoder().decode
-_encode = msgspec.json.Encoder().encode
+# of equal objects one text, by which samples are recognised
+_encode = msgspec.json.Encoder(order="sorted").encode
 
 
 @dataclass(slots=True)
@@ -70,7 +72,8 @@ def land_samples(
 ) -> SampleSummary:
     """Land samples in the lake in *folder*, which is created if needed.
 
-    It may be killed at any point and run again: what the lake holds already is recognised.
+    It may be killed at any point and run again: what the lake holds already is recognised, in whatever order its
+    members are written. A hidden meter is shown again once a new sample of it is landed.
 
     Parameters
     ----------
@@ -85,7 +88,14 @@ def land_samples(
     Returns
     -------
     SampleSummary
-        How many samples were landed, were there before, or became dead letters.
+        How many samples were landed, were there before, or became dead letters, and how many bytes were read [B].
+
+    Raises
+    ------
+    LakeError
+        If the folder holds a lake that cannot be read.
+
+    Source: Ceilometer's API v2 and its polling agent; the exports of Gnocchi's client.
     """
     samples, letters = SampleWriter(Path(folder)), Writer(Path(folder))
     summary = SampleSummary()
@@ -128,7 +138,7 @@ def read_sample(told: Mapping[str, Any]) -> dict[str, object]:
     """
     used = {field: _used(told, names) for field, names in NAMES.items()}
     given = {field: None if name is None else told[name] for field, name in used.items()}
-    more = {name: told[name] for name in told if name not in LEFT_OUT and name not in used.values()}
+    more = {name: told[name] for name in told if name not in used.values() and _is_more(name, told[name])}
     return {
         "sample_id": _text(given["sample_id"], "sample_id"),
         "meter": _needed(given["meter"], "meter"),
@@ -206,7 +216,16 @@ def _object(sample: object) -> Mapping[str, Any]:
 
 def _used(told: Mapping[str, Any], names: Iterable[str]) -> str | None:
     """Return the first of the names under which something is told."""
-    return next((name for name in names if told.get(name) not in (None, "")), None)
+    return next((name for name in names if not _is_nothing(told.get(name))), None)
+
+
+def _is_more(name: str, value: object) -> bool:
+    """Tell whether what no field uses belongs to the metadata."""
+    return name not in LEFT_OUT and not (name in _KNOWN and _is_nothing(value))
+
+
+def _is_nothing(value: object) -> bool:
+    return value is None or value == ""
 
 
 def _text(value: object, field: str) -> str | None:

@@ -13,6 +13,7 @@ import polars as pl
 
 from stackanalytics.analytics.attempt import attempts
 from stackanalytics.lake import Lake
+from stackanalytics.number import whole
 from stackanalytics.reports.report import Frames, Option, Parameters, Report
 from stackanalytics.schema import polars_schema
 
@@ -129,7 +130,7 @@ def _counted(rows: pl.DataFrame, name: str) -> pl.DataFrame:
 def _reason(exception: str | None) -> str | None:
     if exception is None:
         return None
-    told = json.loads(exception)
+    told = json.loads(exception, parse_int=whole)
     reason = ", ".join(_parts(told)) if isinstance(told, dict) else str(told or "")
     for pattern, mask in _MASKS:
         reason = pattern.sub(mask, reason)

@@ -28,7 +28,23 @@ _encode = msgspec.json.Encoder(decimal_format="number").encode
 
 
 def read_samples(paths: Iterable[Path | str]) -> Iterator[Chunk]:
-    """Yield what files tell of samples, one JSON text each: rows of .csv and .parquet, and any other file as JSON."""
+    """Yield what files tell of samples, one JSON text each: rows of .csv and .parquet, and any other file as JSON.
+
+    Parameters
+    ----------
+    paths
+        Files, and folders that are searched for files; ``-`` is standard input.
+
+    Yields
+    ------
+    Chunk
+        Texts, and where they stand; what cannot be read is a chunk of its own that says why.
+
+    Raises
+    ------
+    InputError
+        If there is no such file or folder.
+    """
     for path in files.find_files(paths):
         suffix = _suffix(Path(path))
         if path == files.STANDARD_INPUT or suffix not in (".csv", ".parquet"):
@@ -44,14 +60,14 @@ def _suffix(path: Path) -> str:
 
 
 def _read_csv(path: Path) -> Iterator[Chunk]:
-    """Yield the rows of a CSV file; its first line names the columns, and an empty value is none."""
+    """Yield the rows of a CSV file; its first line names the columns, an empty value is none, a blank line no row."""
     number, origin = 1, f"{path}, row"
     try:
         with _opened(path) as stream:
             text = io.TextIOWrapper(stream, "utf-8-sig", errors="surrogateescape", newline="")
             csv.field_size_limit(LONGEST_VALUE)
             rows = csv.reader(text, strict=True)
-            names = next(rows, [])
+            names = next(filter(None, rows), [])
             for portion, problem in _portions(rows):
                 yield from _row_chunks(origin, number, names, portion)
                 number += len(portion)
@@ -87,9 +103,12 @@ def _opened(path: Path) -> BinaryIO:
 
 
 def _row_chunks(origin: str, first: int, names: list[str], rows: list[list[str]]) -> Iterator[Chunk]:
-    """Yield rows as JSON; each that is none, as a chunk of its own that says so."""
+    """Yield rows as JSON, blank lines as such; each row that is none, as a chunk of its own that says so."""
     sound: list[bytes] = []
     for number, row in enumerate(rows, first):
+        if _is_blank(row):
+            sound.append(b"")
+            continue
         problem = _problem(names, row)
         if problem is None:
             sound.append(_encode({name: value for name, value in zip(names, row, strict=True) if value}))
@@ -100,6 +119,10 @@ def _row_chunks(origin: str, first: int, names: list[str], rows: list[list[str]]
         sound = []
     if sound:
         yield Chunk(origin, first + len(rows) - len(sound), sound)
+
+
+def _is_blank(row: list[str]) -> bool:
+    return len(row) < 2 and not "".join(row).strip()
 
 
 def _problem(names: list[str], row: list[str]) -> str | None:

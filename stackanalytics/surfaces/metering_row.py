@@ -11,6 +11,8 @@ from typing import Any, TypeAlias
 
 import polars as pl
 
+from stackanalytics.number import whole
+
 Row: TypeAlias = dict[str, Any]
 
 
@@ -120,7 +122,7 @@ def meter_id(resource: str | None, meter: str) -> str:
 def flattened(told: str | None) -> dict[str, str]:
     """Return metadata without nesting: names joined by a dot and then colons, every value as Python writes it."""
     found: dict[str, str] = {}
-    waiting: list[tuple[str, object]] = list((json.loads(told) if told else {}).items())
+    waiting: list[tuple[str, object]] = list((json.loads(told, parse_int=whole) if told else {}).items())
     while waiting:
         path, value = waiting.pop()
         if isinstance(value, Mapping):

@@ -15,6 +15,7 @@ from stackanalytics import times
 from stackanalytics.analytics import meter
 from stackanalytics.errors import InputError, NotFoundError
 from stackanalytics.lake import Lake, SampleWriter
+from stackanalytics.lake.meter_state import Override
 from stackanalytics.landing.sample import TYPES, sample_rows
 from stackanalytics.surfaces import metering_row
 from stackanalytics.surfaces.encoding import YEARS
@@ -26,7 +27,7 @@ from stackanalytics.surfaces.route import Reply, Request
 MANDATORY = ("counter_name", "counter_type", "counter_unit", "counter_volume", "resource_id")
 MEMBERS = (*MANDATORY, "user_id", "project_id", "timestamp", "source", "resource_metadata")
 DEEPEST = 100
-DEFINITION = ("unit", "type", "description")
+DEFINITION = {"unit": "unit", "type": "meter_type", "description": "description"}
 POSTING = Form(("direct",), lists=())
 NOTHING = Form(lists=())
 
@@ -36,43 +37,38 @@ def post_samples(lake: Lake, request: Request, now: datetime) -> object:
     told = _posted(request)
     if not isinstance(told, list):
         raise invalid_input("body", "…", "unable to convert to ArrayType: give a list of samples")
-    return _stored(lake, request, told, now)
+    return _stored(lake, request, told)
 
 
 def post_any_samples(lake: Lake, request: Request, now: datetime) -> object:
     """Take samples of any meters, a list or one alone, and show them completed; they are stored at once."""
     told = _posted(request)
-    return _stored(lake, request, told if isinstance(told, list) else [told], now)
+    return _stored(lake, request, told if isinstance(told, list) else [told])
 
 
 def redefine(lake: Lake, request: Request, now: datetime) -> object:
-    """Say what a meter is: its unit, type or description, in the place of what its samples say."""
+    """Say what a meter is, null for what its samples say; one that was deleted is shown again."""
     name = request.parts["meter"]
     identity(request).needs_admin(HTTPStatus.FORBIDDEN)
     arguments(_without_body(request), NOTHING)
     told = json_body(request)
-    if not isinstance(told, dict) or all(value is None for value in told.values()):
+    if not isinstance(told, dict) or not told:
         raise invalid_input("body", "…", f"give an object with any of {', '.join(DEFINITION)}")
     unknown = [key for key in told if key not in DEFINITION]
     if unknown:
         raise unknown_argument(unknown, DEFINITION)
-    given = {key: _text(key, value) for key, value in told.items() if value is not None}
-    if "type" in given:
-        given["type"] = _type("type", given["type"])
-    _check_known(lake, name)
-    lake.meter_state.redefine(
-        name, unit=given.get("unit"), meter_type=given.get("type"), description=given.get("description")
-    )
-    [shown] = meter.samples(lake, meter=name, limit=1).select("meter_type", "unit").to_dicts()
-    description = lake.meter_state.overrides()[name].description
-    return {"name": name, "type": shown["meter_type"], "unit": shown["unit"], "description": description}
+    decided = {DEFINITION[key]: _decided(key, value) for key, value in told.items()}
+    lake.meter_state.restore(name)
+    _definition(lake, name)
+    lake.meter_state.redefine(name, **decided)
+    return _definition(lake, name)
 
 
 def hide(lake: Lake, request: Request, now: datetime) -> object:
-    """Show a meter no longer; its samples stay, and are shown again once there is a new one."""
+    """Show a meter no longer, until something is said of it or a new sample of it comes; its samples stay."""
     identity(request).needs_admin(HTTPStatus.FORBIDDEN)
     arguments(_without_body(request), NOTHING)
-    _check_known(lake, request.parts["meter"])
+    _definition(lake, request.parts["meter"])
     lake.meter_state.hide(request.parts["meter"])
     return Reply(None, HTTPStatus.NO_CONTENT)
 
@@ -86,11 +82,11 @@ def _without_body(request: Request) -> Request:
     return Request(request.parts, request.query, headers=request.headers)
 
 
-def _stored(lake: Lake, request: Request, told: list[Any], now: datetime) -> Reply:
+def _stored(lake: Lake, request: Request, told: list[Any]) -> Reply:
     if not told:
         raise InputError("Samples should be included in request body")
-    who, name = identity(request), request.parts.get("meter")
-    rows = [_row(sample, name, who, times.now()) for sample in told]
+    who, name, now = identity(request), request.parts.get("meter"), times.now()
+    rows = [_row(sample, name, who, now) for sample in told]
     given = sample_rows(rows)
     SampleWriter(lake.path).append(given)
     shown = metering_row.samples(given, metering_row.OLD_SAMPLE)
@@ -137,9 +133,17 @@ def _row(sample: object, name: str | None, who: Identity, now: datetime) -> dict
     }
 
 
-def _check_known(lake: Lake, name: str) -> None:
-    if meter.samples(lake, meter=name, limit=1).is_empty():
-        raise NotFoundError(f"Meter {name} Not Found: /v2/meters lists them")
+def _decided(key: str, value: object) -> str | None:
+    if value is None:
+        return None
+    return _type(key, value) if key == "type" else _text(key, value)
+
+
+def _definition(lake: Lake, name: str) -> dict[str, object]:
+    for shown in meter.samples(lake, meter=name, limit=1).to_dicts():
+        description = lake.meter_state.overrides().get(name, Override()).description
+        return {"name": name, "type": shown["meter_type"], "unit": shown["unit"], "description": description}
+    raise NotFoundError(f"Meter {name} Not Found: /v2/meters lists them")
 
 
 def _text(key: str, value: object) -> str:
@@ -171,8 +175,9 @@ def _volume(value: object) -> float:
 def _instant(value: object, now: datetime) -> datetime:
     if value is None or value == "":
         return now
+    text = _text("timestamp", value)
     try:
-        moment = times.instant(_text("timestamp", value))
+        moment = times.instant(text)
     except InputError as problem:
         raise invalid_input("timestamp", value, f"invalid timestamp format: {problem}") from None
     if moment.year not in YEARS:

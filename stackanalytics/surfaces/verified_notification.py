@@ -18,6 +18,7 @@ import polars as pl
 
 from stackanalytics.errors import InputError
 from stackanalytics.lake import Lake
+from stackanalytics.number import whole
 
 EVENT_TYPES = {"nova": "compute.instance.exists.verified", "glance": "image.exists.verified"}
 BATCH = 10_000
@@ -102,7 +103,7 @@ def _whole_messages(lake: Lake, newly: pl.Series, changes: pl.DataFrame) -> list
 
 
 def _verified(text: str, event_type: str) -> dict[str, object]:
-    body: dict[str, object] = json.loads(text)
+    body: dict[str, object] = json.loads(text, parse_int=whole)
     original = body.get("message_id")
     new = str(uuid5(NAMESPACE_OID, f"{event_type} {original or text}"))
     return {**body, "event_type": event_type, "message_id": new, "original_message_id": original}

@@ -1,5 +1,6 @@
 """Attempts: what requests did to instances, and how that failed."""
 
+import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import stackanalytics as sa
+from stackanalytics.landing import land
+from stackanalytics.sources.chunk import Chunk
 from stackanalytics.testing import lake_of, notification
 
 T0 = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -94,6 +97,14 @@ def test_an_attempt_lasts_from_its_first_notification_to_its_last(tmp_path: Path
 def test_how_an_attempt_failed(tmp_path: Path, steps: list[dict[str, object]], failure: str | None) -> None:
     """The last notification that tells one way or the other decides; a code of the exception makes it precise."""
     assert attempt(tmp_path, *steps)["failure"] == failure
+
+
+def test_an_endless_code(tmp_path: Path) -> None:
+    """A code with more digits than Python reads is told as it is written."""
+    message = json.dumps(failed("compute.instance.create.error", 5, {"code": "CODE"})).replace('"CODE"', "4" * 5_000)
+    land([Chunk("messages", 1, [message.encode()])], tmp_path)
+
+    assert attempt(tmp_path)["error_code"] == "4" * 5_000
 
 
 def test_the_ids_of_a_failure(tmp_path: Path) -> None:

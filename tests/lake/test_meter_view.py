@@ -9,6 +9,8 @@ import pytest
 
 import stackanalytics as sa
 from stackanalytics.errors import LakeError
+from stackanalytics.lake import derive
+from stackanalytics.lake.meter_definition import definitions, digest
 from stackanalytics.lake.meter_view import NAMESPACE
 from stackanalytics.testing import lake_of, notification
 
@@ -157,6 +159,52 @@ def test_a_lake_can_have_meters_of_its_own(tmp_path: Path) -> None:
     assert (found["memory"], host) == (("delta", "GB", 256.0), "host-1")
     assert found["flavors.m1.tiny"] == ("gauge", "", 1.0)
     assert found["vcpus"] == ("gauge", "vcpu", 1.0)
+
+
+def test_a_meter_of_ones_own_takes_the_place_of_one_named_by_the_event(tmp_path: Path) -> None:
+    """A name that the package makes of the event type is the lake's, where that defines it; others stay."""
+    fields = {"service": "image", "payload": {"id": "image-1", "size": 5}}
+    uploads = [notification(f"image.{what}", "2026-03-02 10:00", **fields) for what in ("upload", "update")]
+    lake_of(tmp_path, uploads).close()
+    derive(tmp_path)
+    content = """
+    [[notifications]]
+    event_types = ["image.upload"]
+    resource = "resource"
+    meters = [{ name = "image.upload", type = "delta", unit = "MB", volume = VOLUME }]
+    """
+
+    for volume, expected in (("1", 1.0), ('"size"', 5.0)):
+        (tmp_path / "meters.toml").write_text(content.replace("VOLUME", volume))
+        for is_derived in (False, True):
+            if is_derived:
+                derive(tmp_path)
+            with sa.open_lake(tmp_path) as lake:
+                found = sa.samples(lake).select("meter", "meter_type", "unit", "volume").rows()
+                asked = sa.samples(lake, meter="image.upload")["volume"].to_list()
+
+            assert sorted(found) == [
+                ("image", "gauge", "image", 1.0),
+                ("image", "gauge", "image", 1.0),
+                ("image.size", "gauge", "B", 5.0),
+                ("image.size", "gauge", "B", 5.0),
+                ("image.update", "gauge", "image", 1.0),
+                ("image.upload", "delta", "MB", expected),
+            ]
+            assert asked == [expected]
+
+
+def test_taking_a_name_makes_other_definitions(tmp_path: Path) -> None:
+    """Samples by the package's definitions are derived anew where a name is taken from these, and only there."""
+    told = "[[notifications]]\nevent_types = ['a']\nresource = 'id'\nmeters = [{ name = 'NAME', type = 'gauge', "
+
+    def packaged(name: str) -> int:
+        (tmp_path / "meters.toml").write_text(told.replace("NAME", name) + "unit = 'u', volume = 1 }]")
+        return digest(definitions(tmp_path)[:-1])
+
+    before = digest(definitions(tmp_path))
+    assert packaged("image.{event_type}") == before
+    assert packaged("image.upload") != before
 
 
 @pytest.mark.parametrize(

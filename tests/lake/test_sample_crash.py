@@ -9,9 +9,10 @@ import pytest
 
 import stackanalytics as sa
 from stackanalytics.lake import derive
+from stackanalytics.lake.meter_state import MeterState
 from stackanalytics.landing import land_samples
 from stackanalytics.sources.sample_table import read_samples
-from stackanalytics.testing import lake_of, notification
+from stackanalytics.testing import lake_of, notification, sample, samples_of
 
 COUNT = 60
 FLAVOR = {"memory_mb": 512, "vcpus": 1, "root_gb": 20, "ephemeral_gb": 0}
@@ -76,6 +77,25 @@ def test_posting_again_completes_what_was_cut_short(point: tuple[str, str, int],
         found = lake.sql("select sequence, resource from stored_samples order by sequence")
     assert found["sequence"].to_list() == list(range(1, COUNT + 1))
     assert sorted(found["resource"]) == sorted(f"r{number}" for number in range(COUNT))
+
+
+@pytest.mark.parametrize(
+    "point", [("stackanalytics.lake.meter_state", "MeterState.restore", 1), ("stackanalytics.lake.delta", "commit", 1)]
+)
+def test_a_new_sample_shows_its_meter_again_whenever_the_writer_died(
+    point: tuple[str, str, int], tmp_path: Path
+) -> None:
+    """A hidden meter is shown once a new sample of it was posted, also where that took a second run."""
+    source, folder = tmp_path / "samples.jsonl", tmp_path / "lake"
+    samples_of(folder, [sample("m", "2013-01-01", 1)]).close()
+    MeterState(folder).hide("m")
+    source.write_text(json.dumps({"meter": "m", "resource": "r", "value": 2, "timestamp": "2013-01-02"}))
+
+    killed("post", folder, source, point)
+    land_samples(read_samples([source]), folder)
+
+    with sa.open_lake(folder) as lake:
+        assert sa.samples(lake, meter="m")["volume"].to_list() == [2, 1]
 
 
 @pytest.mark.parametrize("point", POINTS, ids=lambda point: point[1])

@@ -1,4 +1,4 @@
-"""Posted samples are stored once, whole, and in few files."""
+"""Samples that are given are stored once, whole, and in few files."""
 
 import json
 from collections.abc import Mapping
@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 import stackanalytics as sa
 from stackanalytics.lake import LandedSamples, SampleWriter, compact
+from stackanalytics.lake.meter_state import MeterState, Override
 from stackanalytics.lake.sample_writing import SMALL_FILES
 from stackanalytics.lake.snapshot import KEPT_VIEWS
 from stackanalytics.schema import SAMPLE_GIVEN, polars_schema
@@ -152,6 +153,31 @@ def test_hidden_meters_are_nowhere_until_somebody_posts_again(tmp_path: Path) ->
     with samples_of(tmp_path, [sample("b", "2013-01-02", 3, resource="rb")]) as lake:
         assert sa.statistics(lake, "b")["sum"].to_list() == [5]
         assert lake.meter_state.hidden() == frozenset()
+
+
+def test_what_is_known_brings_no_meter_back(tmp_path: Path) -> None:
+    """Only a new sample shows a hidden meter again, not one that is given once more beside new ones of others."""
+    a, b = sample("a", "2013-01-01", 1), sample("b", "2013-01-01", 2)
+    with samples_of(tmp_path, [a, b]) as lake:
+        lake.meter_state.hide("b")
+
+        samples_of(tmp_path, [a, b]).close()
+        samples_of(tmp_path, [b, sample("a", "2013-01-02", 1)]).close()
+        assert lake.meter_state.hidden() == {"b"}
+        samples_of(tmp_path, [sample("b", "2013-01-02", 2)]).close()
+        assert lake.meter_state.hidden() == frozenset()
+
+
+def test_a_decision_can_be_taken_back(tmp_path: Path) -> None:
+    """Of what was decided, that is forgotten which is given as None; what is not given stays."""
+    samples_of(tmp_path, [sample("a", "2013-01-01", 1)]).close()
+    state = MeterState(tmp_path)
+    state.redefine("a", unit="GB", meter_type="delta")
+
+    state.redefine("a", unit=None, description="all of it")
+    assert state.overrides() == {"a": Override(None, "delta", "all of it")}
+    state.redefine("a", meter_type=None, description=None)
+    assert state.overrides() == {}
 
 
 def test_what_is_decided_about_a_meter_takes_the_place_of_what_samples_say(tmp_path: Path) -> None:

@@ -234,6 +234,16 @@ def test_rows_before_the_damage_are_landed(tmp_path: Path) -> None:
         assert lake.sql("select origin from dead_letters").rows() == [(f"{tmp_path / 's.csv'}, row:6",)]
 
 
+def test_blank_lines_of_tables_are_nothing(tmp_path: Path) -> None:
+    """A blank line is no row, as in JSON lines, but counts where rows are numbered."""
+    row = "m,{},r,2013-01-01T00:00:00\n"
+    (tmp_path / "s.csv").write_text(f"meter,volume,resource,timestamp\n{row.format(1)}\n{row.format(2)}m\n \n\n")
+
+    with landed(tmp_path / "lake", tmp_path / "s.csv") as lake:
+        assert sorted(sa.samples(lake)["volume"]) == [1, 2]
+        assert lake.sql("select origin from dead_letters").rows() == [(f"{tmp_path / 's.csv'}, row:4",)]
+
+
 @pytest.mark.parametrize("told", ["infinity", "-infinity", "200000-01-01T00:00:00", "0044-03-15 (BC) 00:00:00"])
 def test_times_that_no_calendar_has(told: str, tmp_path: Path) -> None:
     """What an agent dates beyond all years counts as measured when it was sent; deriving goes on."""
@@ -271,6 +281,28 @@ def test_what_no_field_uses_becomes_metadata(tmp_path: Path) -> None:
     with landed(tmp_path / "lake", written(tmp_path / "s.jsonl", told)) as lake:
         [metadata] = sa.samples(lake)["metadata"].to_list()
     assert json.loads(metadata) == {"name": "vm-1", "value": 9}
+
+
+def test_fields_without_a_value_are_no_metadata(tmp_path: Path) -> None:
+    """What an export leaves null or empty is not known; what is no field of samples is kept, whatever it is."""
+    told = {**STORED, "user_id": None, "project_id": None, "counter_unit": "", "source": None, "note": None}
+
+    with landed(tmp_path / "lake", written(tmp_path / "s.jsonl", {**told, "resource_metadata": {"size": 5}})) as lake:
+        [found] = sa.samples(lake).rows(named=True)
+    assert (found["user"], found["tenant"], found["unit"], found["source"]) == (None, None, "", "openstack")
+    assert json.loads(found["metadata"]) == {"size": 5, "note": None}
+
+
+def test_the_order_of_members_makes_no_difference(tmp_path: Path) -> None:
+    """A sample is the same in whatever order its members, and those of its metadata, are told, nested or as text."""
+    given = {"meter": "cpu", "volume": 1, "resource": "r", "timestamp": "2013-01-01"}
+    one = {**given, "zone": "z", "metadata": {"a": 1, "b": {"c": [{"d": 2, "e": 3}], "f": 4}}}
+    turned = {"b": {"f": 4, "c": [{"e": 3, "d": 2}]}, "a": 1}
+    others = [{"metadata": turned, "zone": "z", **given}, {**given, "metadata": json.dumps(turned), "zone": "z"}]
+
+    with landed(tmp_path / "lake", written(tmp_path / "s.jsonl", one, *others)) as lake:
+        [metadata] = sa.samples(lake)["metadata"]
+    assert metadata == '{"a":1,"b":{"c":[{"d":2,"e":3}],"f":4},"zone":"z"}'
 
 
 def test_secrets_are_redacted(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """The details of errors."""
 
+import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -7,8 +8,10 @@ from typing import Any
 import pytest
 
 import stackanalytics as sa
+from stackanalytics.landing import land
 from stackanalytics.reports import find_report
 from stackanalytics.reports.report import Period
+from stackanalytics.sources.chunk import Chunk
 from stackanalytics.testing import lake_of, notification
 
 T0 = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -63,6 +66,16 @@ def reasons(folder: Path, exception: object) -> list[str | None]:
 def test_equal_reasons_are_equal_texts(tmp_path: Path, exception: object, reason: str | None) -> None:
     """What an exception says is joined, and what differs from request to request is masked."""
     assert reasons(tmp_path, exception) == [reason]
+
+
+def test_an_endless_number(tmp_path: Path) -> None:
+    """What an exception says is told, also where a number in it has more digits than Python reads."""
+    message = json.dumps(failure({"kwargs": {"code": 1, "reason": "no host"}})).replace(
+        '"code": 1', f'"code": {"1" * 5_000}'
+    )
+    land([Chunk("messages", 1, [message.encode()])], tmp_path)
+
+    assert reasons(tmp_path, None) == ["reason: no host, code: $LG_NUM"]
 
 
 def test_every_failed_request_is_listed_with_its_steps(tmp_path: Path) -> None:

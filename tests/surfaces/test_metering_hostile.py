@@ -6,10 +6,13 @@ from urllib.parse import quote
 
 import pytest
 from asked import Told, ask
+from hostile import HOSTILE
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from stackanalytics.lake import Lake, open_lake
+from stackanalytics.landing import land
+from stackanalytics.sources.chunk import Chunk
 from stackanalytics.testing import lake_of, notification, sample, samples_of
 
 NESTED = {"size": 5, "text": "5", "float": 5.5, "flag": True, "none": None, "a": {"b": {"c": 1}}, "l": [1, {"x": 2}]}
@@ -148,3 +151,30 @@ def test_any_identity_is_answered_or_refused(lake: Lake, roles: str, project: st
     """Headers of any kind do no harm."""
     for path in ("/v2/samples", "/v2/events", STATISTICS):
         assert_is_sound(ask(lake, path, X_Roles=roles, X_Project_Id=project, X_User_Id=user))
+
+
+@pytest.fixture(scope="module")
+def hostile_lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lake]:
+    """Return a lake in which the hostile corpus was landed."""
+    folder = tmp_path_factory.mktemp("hostile")
+    land([Chunk(hostile.name, 1, [hostile.content]) for hostile in HOSTILE], folder)
+    with open_lake(folder) as opened:
+        yield opened
+
+
+@pytest.mark.parametrize("path", ["/v2/meters", "/v2/meters/instance", "/v2/samples", "/v2/resources", "/v2/events"])
+def test_whatever_was_landed_is_shown(hostile_lake: Lake, path: str) -> None:
+    """No notification that was landed keeps others from being shown."""
+    told = ask(hostile_lake, f"{path}?limit=50000")
+
+    assert told.status == 200
+    assert len(told.value) > 50
+
+
+def test_endless_numbers_are_shown_as_they_are_written(hostile_lake: Lake) -> None:
+    """A number in the metadata with more digits than Python reads is text like all others, in lists, too."""
+    found = ask(hostile_lake, "/v2/meters/instance?limit=50000&s=resource_metadata").value
+    told = [sample["resource_metadata"] for sample in found]
+
+    assert "9" * 5_000 in [metadata.get("unneeded") for metadata in told]
+    assert f"[1, '{'9' * 5_000}']" in [metadata.get("unneeded") for metadata in told]

@@ -9,8 +9,9 @@ from asked import Told
 from asked import ask as ask_lake
 
 from stackanalytics.lake import open_lake
+from stackanalytics.lake.meter_state import MeterState
 from stackanalytics.surfaces.metering_query import LARGEST_BODY
-from stackanalytics.testing import sample, samples_of
+from stackanalytics.testing import lake_of, notification, sample, samples_of
 
 APPLE: dict[str, Any] = {
     "counter_name": "apples",
@@ -90,6 +91,15 @@ def test_whatever_is_posted_counts(folder: Path) -> None:
     assert len({sample["message_id"] for sample in found}) == len(found) == 5
 
 
+def test_samples_of_one_request_come_at_one_time(folder: Path) -> None:
+    """Without a timestamp, samples are as new as the request that posts them, to the microsecond, and recorded then."""
+    post(folder, *[without("timestamp")] * 3)
+
+    found = ask(folder, "/v2/meters/apples").value
+    assert len({(sample["timestamp"], sample["recorded_at"]) for sample in found}) == 1
+    assert found[0]["timestamp"] == found[0]["recorded_at"]
+
+
 def test_secrets_are_redacted(folder: Path) -> None:
     """No secret in what is posted is stored or shown."""
     [shown] = post(folder, {**APPLE, "resource_metadata": {"auth_token": "FAKE-SECRET", "name": "n"}}).value
@@ -161,7 +171,7 @@ def test_owners_of_samples(folder: Path) -> None:
         ([{**APPLE, "recorded_at": "2013-01-01"}], "The recorded_at must not be specified"),
         ([{**APPLE, "bogus": 1}], 'Unknown argument: "bogus"'),
         ([{**APPLE, "timestamp": "x"}], "invalid timestamp format"),
-        ([{**APPLE, "timestamp": 5}], "timestamp. Value: '5'. give a text"),
+        ([{**APPLE, "timestamp": 5}], "Invalid input for field/attribute timestamp. Value: '5'. give a text"),
         ([{**APPLE, "timestamp": "9999-01-01"}], "give a year from 2 to 9998"),
         ([{**APPLE, "resource_metadata": []}], "resource_metadata. Value: '[]'. give an object"),
         ([{**APPLE, "resource_metadata": {"a": 1, "a.b": 1}}], "a is a value, and cannot have more below it"),
@@ -174,7 +184,7 @@ def test_refused_samples(folder: Path, body: Any, said: str) -> None:
     """What is no sample is refused with what is wrong with it, and nothing of the same request is stored."""
     told = ask(folder, "/v2/meters/apples", "POST", body)
 
-    assert (told.status, said in told.value) == (400, True), told
+    assert (told.status, said in told.value, told.value.count("Invalid input") < 2) == (400, True, True), told
     assert ask(folder, "/v2/meters/apples").value == []
 
 
@@ -220,7 +230,6 @@ def test_a_meter_is_redefined(folder: Path) -> None:
     [
         ("/meters/plums", {"unit": "x"}, 404, "Meter plums Not Found"),
         ("/meters/pears", {}, 400, "give an object with any of unit, type, description"),
-        ("/meters/pears", {"unit": None}, 400, "give an object with any of unit, type, description"),
         ("/meters/pears", [], 400, "give an object with any of unit, type, description"),
         ("/meters/pears", b"", 400, "The body is no JSON"),
         ("/meters/pears", {"name": "x"}, 400, 'Unknown argument: "name"'),
@@ -234,6 +243,43 @@ def test_refused_definitions(folder: Path, path: str, body: Any, status: int, sa
     told = ask(folder, path, "PUT", body)
 
     assert (told.status, said in told.value) == (status, True), told
+
+
+def test_a_definition_is_taken_back(folder: Path) -> None:
+    """Null lets that hold again which samples say; what is not named stays as it was said."""
+    ask(folder, "/meters/pears", "PUT", {"unit": "fruit", "type": "counter", "description": "sweet"})
+
+    told = ask(folder, "/meters/pears", "PUT", {"unit": None, "type": None})
+    assert told.value == {"name": "pears", "type": "gauge", "unit": "pear", "description": "sweet"}
+    told = ask(folder, "/meters/pears", "PUT", {"description": None})
+    assert told.value == {"name": "pears", "type": "gauge", "unit": "pear", "description": None}
+
+
+def test_a_meter_that_was_deleted_is_shown_again(folder: Path) -> None:
+    """Whatever is said of a deleted meter, be it derived, shows it again; what is refused, or is of none, does not."""
+    lake_of(folder, [notification("compute.instance.update", "2013-01-01", instance="i", memory_mb=5)]).close()
+    for name, unit in (("pears", "pear"), ("memory", "MB"), ("instance", "instance")):
+        path = f"/v2/meters/{name}"
+        assert ask(folder, path, "DELETE").status == 204
+        assert ask(folder, path, "PUT", {"type": "x"}).status == 400
+        assert ask(folder, path).value == []
+
+        told = ask(folder, path, "PUT", {"unit": None})
+        assert (told.status, told.value["unit"]) == (200, unit)
+        assert len(ask(folder, path).value) == 1
+
+
+def test_a_meter_that_is_deleted_meanwhile(folder: Path) -> None:
+    """Where somebody deletes a meter while it is redefined, there is no such meter any more."""
+
+    class Deleting(MeterState):
+        def redefine(self, meter: str, **decided: str | None) -> None:
+            super().redefine(meter, **decided)
+            self.hide(meter)
+
+    with open_lake(folder) as lake:
+        lake.meter_state = Deleting(folder)
+        assert ask_lake(lake, "/meters/pears", method="PUT", body={"unit": "x"}).status == 404
 
 
 def test_a_meter_is_hidden_until_there_is_a_new_sample(folder: Path) -> None:

@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from stackanalytics.lake import open_lake
+from stackanalytics.landing import land
+from stackanalytics.sources.chunk import Chunk
 from stackanalytics.testing import lake_of, notification
 
 TEXT = "Couldn't find InstanceUsage using {'instance': u'b'}"
@@ -107,3 +110,16 @@ def test_one_service_and_notifications(lake: Path, tmp_path: Path) -> None:
     assert "glance" not in done.stderr
     (line,) = (tmp_path / "verified.jsonl").read_text().splitlines()
     assert json.loads(line)["body"]["original_message_id"] == "m-a"
+
+
+def test_endless_numbers_are_passed_on(lake: Path, tmp_path: Path) -> None:
+    """A number with more digits than Python reads becomes text; the notification is written all the same."""
+    with open_lake(lake) as opened:
+        bodies = opened.sql("select body from notifications where instance = 'a'")["body"]
+    messages = [body.replace('"instance_id"', f'"x": {"9" * 5_000}, "instance_id"').encode() for body in bodies]
+    land([Chunk("messages", 1, messages)], tmp_path / "endless", deployment="cell-1")
+
+    run(*options(tmp_path / "endless", "--service", "nova", "--notify", tmp_path / "verified.jsonl"))
+
+    (line,) = (tmp_path / "verified.jsonl").read_text().splitlines()
+    assert json.loads(line)["body"]["payload"]["x"] == "9" * 5_000
