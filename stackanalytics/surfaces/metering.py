@@ -184,7 +184,7 @@ def _resource_rows(lake: Lake, request: Request, found: pl.DataFrame, *, has_lin
 
 def _of_any_meter(asked: Sequence[Condition]) -> list[Condition]:
     """Return conditions without those on the meter, which the path names."""
-    return [condition for condition in asked if condition.field != "meter"]
+    return [condition for condition in asked if FIELD_COLUMNS.get(condition.field) != "meter"]
 
 
 def _without_time(asked: Sequence[Condition]) -> Sequence[Condition]:

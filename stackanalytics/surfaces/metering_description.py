@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 from typing import Any
 
+from stackanalytics.analytics.metadata_value import FALSE, TRUE
 from stackanalytics.analytics.meter_slice import CALENDAR
 from stackanalytics.schema import FIELDS, INSTANT
 from stackanalytics.surfaces import metering_row
@@ -18,7 +19,7 @@ from stackanalytics.surfaces.description import (
     list_schema,
     object_schema,
 )
-from stackanalytics.surfaces.metering_query import DEFAULT_LIMIT, FALSE, HIGHEST_LIMIT, TRUE
+from stackanalytics.surfaces.metering_query import DEFAULT_LIMIT, HIGHEST_LIMIT
 from stackanalytics.surfaces.parameter import COUNT
 
 ERROR = object_schema(

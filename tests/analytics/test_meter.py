@@ -2,12 +2,14 @@
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from metered import metered_lake
 
 import stackanalytics as sa
 from stackanalytics import Condition
+from stackanalytics.testing import sample, samples_of
 
 NESTED = {"flavor": {"name": "m1.tiny"}, "lst": ["x", "y"], "a.b": 1}
 # time, meter, volume, resource, project, and metadata
@@ -136,11 +138,13 @@ def test_who_there_is(lake: sa.Lake) -> None:
         ("resource!=r1", "unimplemented operator for resource"),
         ("timestamp=2013-01-01", "unimplemented operator for timestamp"),
         ("timestamp>yesterday", "invalid timestamp format"),
+        ("metadata.name<None", "unimplemented operator for metadata.name=None: give one of ['eq', 'ne']"),
+        ("metadata.size=" + "9" * 400, "no number of metadata is as large as 999"),
         ("search_offset=10", "cannot be used without timestamp"),
         ("search_offset=x;timestamp>2013-01-01", "search_offset=x"),
         ("search_offset=99999999999;timestamp>2013-01-01", "search_offset"),
         ("search_offset=99999999;timestamp>0002-01-01", "make no date"),
-        ("volume>much", "volume=much"),
+        ("volume>much", "volume='much' is no number"),
         ("metadata.=1", "no path"),
         ("metadata.a..b=1", "no path"),
         ("metadata.size=integer::x", "expected data type integer"),
@@ -153,6 +157,39 @@ def test_what_cannot_be_asked(query: str, said: str, lake: sa.Lake) -> None:
     with pytest.raises(sa.InputError) as caught:
         sa.samples(lake, query=query)
     assert said in str(caught.value)
+
+
+@pytest.mark.parametrize("field", ["volume", "metadata.size"])
+def test_numbers_that_cannot_be_asked(field: str, lake: sa.Lake) -> None:
+    """Numbers that no volume and no metadata can be are refused, however many digits they have."""
+    for number in (10**400, -(10**400), 10**5000):
+        with pytest.raises(sa.InputError):
+            sa.samples(lake, query=[Condition(field, "eq", number)])
+        with pytest.raises(sa.InputError):
+            sa.query_samples(lake, filter={"=": {field: number}})
+
+
+def test_whole_numbers_are_compared_to_the_last_digit(tmp_path: Path) -> None:
+    """Whole numbers that are one double are told apart, and found beyond 64 bits; floats like them are no integers."""
+    large = [2**53, 2**53 + 1, 2**64 - 1, 2**64, -(2**63) - 1, 2**64 + 0.0]
+    stored = [sample("m", f"2013-01-01 0{place}:00", place, metadata={"n": n}) for place, n in enumerate(large)]
+    with samples_of(tmp_path, stored) as lake:
+
+        def found(op: str, value: float) -> list[list[float]]:
+            signs = {"eq": "=", "ne": "!=", "ge": ">="}
+            asked = [Condition("metadata.n", op, value)]
+            filter = {signs[op]: {"metadata.n": value}}
+            frames = (sa.samples(lake, query=asked), sa.query_samples(lake, filter=filter))
+            return [frame["volume"].sort().to_list() for frame in frames]
+
+        assert found("eq", 2**53) == [[0]] * 2
+        assert found("eq", 2**53 + 1) == [[1]] * 2
+        assert found("ne", 2**53) == [[1, 2, 3, 4]] * 2
+        assert found("ge", 2**53 + 1) == [[1, 2, 3, 5]] * 2
+        assert found("eq", 2**64) == [[3]] * 2
+        assert found("eq", -(2**63) - 1) == [[4]] * 2
+        assert found("eq", 2.0**64) == [[5]] * 2
+        assert found("ge", 2**64) == [[3, 5]] * 2
 
 
 def test_meters_cannot_be_asked_about_times(lake: sa.Lake) -> None:
