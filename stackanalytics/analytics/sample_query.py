@@ -14,11 +14,11 @@ import polars as pl
 
 from stackanalytics import times
 from stackanalytics.analytics.metadata_value import comparison, pointer, shortened
-from stackanalytics.analytics.meter import SAMPLE_COLUMNS, with_metadata
 from stackanalytics.analytics.meter_query import FIELD_COLUMNS
+from stackanalytics.analytics.sample_page import PAGE_COLUMNS, shown
 from stackanalytics.errors import InputError
 from stackanalytics.lake import Lake
-from stackanalytics.schema import FIELDS, INSTANT, polars_schema
+from stackanalytics.schema import FIELDS, INSTANT
 
 Filter: TypeAlias = Mapping[str, Any]
 OrderBy: TypeAlias = Sequence[Mapping[str, str]]
@@ -39,6 +39,7 @@ def query_samples(
     orderby: OrderBy | None = None,
     limit: int | None = None,
     offset: int = 0,
+    metadata: bool = True,
 ) -> pl.DataFrame:
     """Return the samples that an expression holds for.
 
@@ -58,6 +59,8 @@ def query_samples(
         ``[{field: "asc" or "desc"}, …]``; None for the newest first, which also decides what this leaves open.
     limit, offset
         At most so many, after leaving out so many; None for all.
+    metadata
+        Whether metadata are told, for which notifications are read; else they are null.
 
     Returns
     -------
@@ -82,8 +85,7 @@ def query_samples(
     page = _asked(
         lake,
         f"""
-        select sample_id, meter, meter_type, unit, volume, resource, tenant, "user", source, measured_at, recorded_at,
-            notification_id, posted_context
+        select {PAGE_COLUMNS}
         from samples
         where {condition}
         order by {order}
@@ -91,11 +93,31 @@ def query_samples(
         """,
         {**written.parameters, "limit": limit, "offset": offset},
     )
-    return with_metadata(lake, page).select(SAMPLE_COLUMNS).cast(polars_schema(*SAMPLE_COLUMNS))
+    return shown(lake, page, metadata=metadata)
 
 
 def query_sample_count(lake: Lake, *, filter: Filter | None = None) -> int:
-    """Return how many samples :func:`query_samples` has without a limit; ``filter`` is as there."""
+    """Return how many samples :func:`query_samples` has without a limit.
+
+    Parameters
+    ----------
+    lake
+        The lake to ask.
+    filter
+        Only those that it holds for, as there.
+
+    Returns
+    -------
+    int
+        How many.
+
+    Raises
+    ------
+    InputError
+        If the expression cannot be used.
+
+    Source: the samples.
+    """
     written = _Expression()
     condition = "true" if filter is None else written.of(filter)
     return int(_asked(lake, f"select count(*) from samples where {condition}", written.parameters).item())

@@ -115,7 +115,7 @@ def resources(lake: Lake, request: Request, now: datetime) -> object:
     query = identity(request).scoped(asked.conditions())
     has_links = asked.whole("meter_links") != 0
     limit, offset = asked.page()
-    found = meter.resources(lake, query=query, limit=limit + 1, offset=offset)
+    found = meter.resources(lake, query=query, limit=limit + 1, offset=offset, metadata="metadata" in fields)
     count = total((limit, offset), found.height, lambda: resource_count(lake, query=query))
     rows = _resource_rows(lake, request, found.head(limit), has_links=has_links and "links" in fields)
     return page(request, rows, fields, (limit, offset), count)
@@ -128,8 +128,8 @@ def resource(lake: Lake, request: Request, now: datetime) -> object:
     # clients quote a slash in an id twice
     for id in dict.fromkeys((said, unquote(said))):
         query = identity(request).scoped([Condition("resource_id", "eq", id)])
-        found = meter.resources(lake, query=query, limit=1)
-        for row in _resource_rows(lake, request, found, has_links=True):
+        found = meter.resources(lake, query=query, limit=1, metadata="metadata" in fields)
+        for row in _resource_rows(lake, request, found, has_links="links" in fields):
             return {name: row[name] for name in fields}
     raise NotFoundError(f"Resource {said} Not Found: /v2/resources lists them")
 
@@ -169,7 +169,8 @@ def _samples(lake: Lake, request: Request, form: Mapping[str, str], name: str | 
     conditions = asked.conditions() if name is None else _of_any_meter(asked.conditions())
     query = identity(request).scoped(conditions)
     limit, offset = asked.page()
-    found = meter.samples(lake, meter=name, query=query, limit=limit + 1, offset=offset)
+    has_metadata = "metadata" in [form[field] for field in fields]
+    found = meter.samples(lake, meter=name, query=query, limit=limit + 1, offset=offset, metadata=has_metadata)
     count = total((limit, offset), found.height, lambda: sample_count(lake, meter=name, query=query))
     return page(request, metering_row.samples(found.head(limit), form), fields, (limit, offset), count)
 
@@ -177,7 +178,8 @@ def _samples(lake: Lake, request: Request, form: Mapping[str, str], name: str | 
 def _resource_rows(lake: Lake, request: Request, found: pl.DataFrame, *, has_links: bool) -> list[Row]:
     measured: dict[str, list[str]] = {}
     if has_links:
-        for id, name in resource_meters(lake, resources=found["resource"].to_list()).iter_rows():
+        ids, seen = found["resource"].to_list(), identity(request).scoped([])
+        for id, name in resource_meters(lake, resources=ids, query=seen).iter_rows():
             measured.setdefault(id, []).append(name)
     return metering_row.resources(found, measured, _base(request))
 

@@ -9,7 +9,7 @@ from metered import metered_lake
 
 import stackanalytics as sa
 from stackanalytics import Condition
-from stackanalytics.testing import sample, samples_of
+from stackanalytics.testing import lake_of, notification, sample, samples_of
 
 NESTED = {"flavor": {"name": "m1.tiny"}, "lst": ["x", "y"], "a.b": 1}
 # time, meter, volume, resource, project, and metadata
@@ -116,6 +116,66 @@ def test_resources_are_as_their_newest_sample_tells(lake: sa.Lake) -> None:
     assert shown == [("r1", "p2", "01", "02"), ("r2", "p1", "03", "03")]
     assert [json.loads(told)["size"] for told in found["metadata"]] == ["5", 5.5]
     assert sa.resources(lake, limit=1, offset=2)["resource"].to_list() == ["r3"]
+
+
+def test_ties(tmp_path: Path) -> None:
+    """Of samples at the same time the one that tells more counts, for meters as for resources."""
+    twins = [sample("m", "2013-01-01", 1, tenant=tenant, user=user) for tenant, user in [("p1", None), (None, "u1")]]
+    with samples_of(tmp_path, twins) as lake:
+        assert sa.meters(lake).select("tenant", "user").rows() == [("p1", None)]
+        assert sa.resources(lake).select("tenant", "user").rows() == [("p1", None)]
+
+
+@pytest.mark.parametrize("sent", ["posted", "notified"])
+def test_resources_are_as_samples_tell_that_are_asked_for(sent: str, tmp_path: Path) -> None:
+    """Of samples at the same time only those count that meet the conditions, with metadata of their own."""
+    owners = [("p1", 5), ("p2", 6), ("p3", 7)]
+    if sent == "posted":
+        given = [sample("m", "2013-01-01", 1, tenant=owner, metadata={"size": size}) for owner, size in owners]
+        lake = samples_of(tmp_path, given)
+    else:
+        at = "2013-01-01"
+        told = [{"at": at, "meter": "m", "volume": 1, "project_id": owner, "size": size} for owner, size in owners]
+        lake = metered_lake(tmp_path, told)
+
+    with lake:
+        found = [sa.resources(lake, query=query) for query in ("project=p2", "metadata.size=5", None)]
+
+    assert [frame["tenant"].to_list() for frame in found] == [["p2"], ["p1"], ["p3"]]
+    assert [json.loads(frame["metadata"][0])["size"] for frame in found] == [6, 5, 7]
+
+
+def test_metadata_can_be_left_out(lake: sa.Lake) -> None:
+    """Without metadata everything else is the same."""
+    for told, without in (
+        (sa.samples(lake, limit=3), sa.samples(lake, limit=3, metadata=False)),
+        (sa.query_samples(lake, limit=3), sa.query_samples(lake, limit=3, metadata=False)),
+        (sa.resources(lake), sa.resources(lake, metadata=False)),
+    ):
+        assert without["metadata"].null_count() == 3
+        assert without.schema == told.schema
+        assert without.drop("metadata").equals(told.drop("metadata"))
+
+
+def test_metadata_are_those_of_the_view(tmp_path: Path) -> None:
+    """Metadata of any column of notifications are told, as SQL tells them, though few columns are read for a page."""
+    told = notification("compute.instance.update", "2013-01-01", instance="i-1", root_gb=7, task="t")
+    lake_of(tmp_path, [told]).close()
+    (tmp_path / "meters.toml").write_text("""
+        [[notifications]]
+        event_types = ["compute.instance.*"]
+        resource = "instance"
+        metadata = { disk = "root_gb", of = "publisher_id", task = "task", exchange = "exchange" }
+        meters = [{ name = "m:{priority}", type = "gauge", unit = "unit", volume = 1 }]
+    """)
+
+    with sa.open_lake(tmp_path) as lake:
+        [told] = sa.samples(lake, meter="m:INFO")["metadata"]
+
+        [viewed] = lake.sql("select cast(metadata as varchar) from samples where meter = 'm:INFO'").to_series()
+        assert told == viewed
+        assert json.loads(told)["disk"] == 7
+        assert json.loads(told)["task"] == "t"
 
 
 def test_one_resource(lake: sa.Lake) -> None:

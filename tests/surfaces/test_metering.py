@@ -2,10 +2,13 @@
 
 import base64
 from collections.abc import Iterator
-from typing import Any
+from pathlib import Path
+from typing import Any, ClassVar
 
+import polars as pl
 import pytest
 from asked import ask
+from metered import metered_lake
 
 from stackanalytics.lake import Lake
 from stackanalytics.testing import sample, samples_of
@@ -366,6 +369,40 @@ def test_fields_can_be_selected(lake: Lake, path: str, fields: list[str]) -> Non
     assert all(name in told.value for name in whole[0])
 
 
+class WatchedLake(Lake):
+    """A lake that notes what is asked."""
+
+    asked: ClassVar[list[str]] = []
+
+    def sql(self, query: str, *args: Any, **kwargs: Any) -> pl.DataFrame:
+        """Note it, and answer."""
+        self.asked.append(query)
+        return super().sql(query, *args, **kwargs)
+
+
+@pytest.mark.parametrize(
+    ("path", "fields", "metadata"),
+    [
+        ("/v2/samples", ["timestamp", "volume"], "metadata"),
+        ("/v2/meters/m", ["counter_volume"], "resource_metadata"),
+        ("/v2/resources", ["resource_id", "project_id"], "metadata"),
+        ("/v2/resources/r", ["resource_id"], "metadata"),
+    ],
+)
+def test_metadata_are_read_where_they_are_selected(path: str, fields: list[str], metadata: str, tmp_path: Path) -> None:
+    """Fields without metadata are told without reading notifications, and are what they are beside metadata."""
+    metered_lake(tmp_path, [{"at": "2013-01-01", "meter": "m", "volume": 1, "size": 5}]).close()
+    with WatchedLake(tmp_path) as lake:
+        WatchedLake.asked.clear()
+        few = get(lake, f"{path}?{'&'.join(f's={name}' for name in fields)}")
+        assert not [query for query in WatchedLake.asked if "from notifications" in query]
+        whole = get(lake, path)
+        assert [query for query in WatchedLake.asked if "from notifications" in query]
+    [few], [whole] = (told if isinstance(told, list) else [told] for told in (few, whole))
+    assert few == {name: whole[name] for name in fields}
+    assert whole[metadata]["size"] == "5"
+
+
 # who sees what
 
 MEMBER = {"X_Roles": "member,reader", "X_Project_Id": "p1", "X_User_Id": "u1"}
@@ -391,6 +428,21 @@ def test_members_see_no_single_thing_of_others(lake: Lake) -> None:
     assert ask(lake, f"/v2/samples/{id}", **MEMBER).status == 404
     assert ask(lake, "/v2/resources/r2", **MEMBER).status == 404
     assert get(lake, "/v2/resources/r1", **MEMBER)["resource_id"] == "r1"
+
+
+def test_members_see_nothing_of_others_at_the_same_time(tmp_path: Path) -> None:
+    """A resource that samples of two projects tell of at once is as the member's own tell, with the member's meters."""
+    given = [
+        sample("other", "2013-01-01", 1, tenant="p2", user="u2", metadata={"size": 9}),
+        sample("mine", "2013-01-01", 1, tenant="p1", user="u1", metadata={"size": 5}),
+    ]
+    with samples_of(tmp_path, given) as lake:
+        [row] = get(lake, "/v2/resources", **MEMBER)
+
+        assert (row["project_id"], row["user_id"], row["metadata"]) == ("p1", "u1", {"size": "5"})
+        assert [link["rel"] for link in row["links"]] == ["self", "mine"]
+        assert get(lake, "/v2/resources/r", **MEMBER) == row
+        assert [link["rel"] for link in get(lake, "/v2/resources/r")["links"]] == ["self", "mine", "other"]
 
 
 @pytest.mark.parametrize("headers", [{"X_Roles": "member"}, {"X_Roles": ""}, {"X_User_Id": "u1"}])
