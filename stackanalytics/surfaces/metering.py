@@ -5,11 +5,11 @@ It is served below ``/v2`` as Ceilometer does and, as its blueprint has it, with
 Source: Ceilometer's blueprint of API v2, and the behaviour of Ceilometer 7.0.0.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import wraps
 from http import HTTPStatus
-from typing import Any, TypeAlias
+from typing import Any
 from urllib.parse import unquote
 
 import polars as pl
@@ -26,13 +26,11 @@ from stackanalytics.surfaces import metering_description as told
 from stackanalytics.surfaces.metering_error import routing_wording, unknown_argument, wording
 from stackanalytics.surfaces.metering_identity import HEADERS, identity
 from stackanalytics.surfaces.metering_page import PAGE, page, selected, total
-from stackanalytics.surfaces.metering_query import Arguments, Form, arguments
+from stackanalytics.surfaces.metering_query import NOTHING, Arguments, Form, arguments
 from stackanalytics.surfaces.metering_row import Row
-from stackanalytics.surfaces.route import RefusedError, Reply, Request, Route, Surface, first_sentence
+from stackanalytics.surfaces.route import Answer, RefusedError, Reply, Request, Route, Surface, first_sentence
 
-Endpoint: TypeAlias = Callable[[Lake, Request, datetime], object]
-
-READ_HEADERS = (*HEADERS, "Accept", "Content-Type", "Host")
+READ_HEADERS = (*HEADERS, "Accept", "Content-Type", "Host", "X-Forwarded-Proto")
 HIGHEST_ROWS = 100_000
 
 OWNERS = ("source", "project", "project_id", "user", "user_id", "resource", "resource_id")
@@ -40,7 +38,6 @@ METERS = Form((*PAGE, "unique"), structures=("q",), filters=OWNERS)
 SAMPLES = Form(PAGE, structures=("q",), filters=OWNERS)
 RESOURCES = Form((*PAGE, "meter_links"), structures=("q",), filters=OWNERS)
 STATISTICS = Form(("period", "timezone", "aligned", "empty"), ("groupby", "s"), ("q", "aggregate"), OWNERS)
-NOTHING = Form(lists=())
 FIELDS_ONLY = Form()
 
 
@@ -86,7 +83,7 @@ def statistics(lake: Lake, request: Request, now: datetime) -> object:
     asked = arguments(request, STATISTICS)
     fields = asked.selected(metering_row.STATISTIC_FIELDS)
     query = identity(request).scoped(_of_any_meter(asked.conditions()))
-    groups = _groups(asked)
+    groups = asked.texts("groupby")
     aggregates = {name: name for name in map(_aggregate, asked.structures["aggregate"])}
     found = meter_statistic.statistics(
         lake,
@@ -210,48 +207,28 @@ def _period(asked: Arguments) -> int | str | None:
     return seconds or None
 
 
-def _groups(asked: Arguments) -> list[str]:
-    groups = asked.texts("groupby")
-    # they become columns of a frame, whose names differ in more than case
-    if len({name.lower() for name in groups}) < len(groups) or not all(name.isprintable() for name in groups):
-        valid = ("resource_id", "project_id", "user_id", "source", "metadata.<path>, each in one spelling")
-        raise unknown_argument(groups, valid, why="Invalid groupby fields")
-    return groups
-
-
 def _aggregate(entry: Any) -> str:
     parameter = str(entry.get("param", ""))
     return f"{entry['func']}/{parameter}" if parameter else str(entry["func"])
 
 
 def _base(request: Request) -> str:
-    return f"http://{request.header('Host') or 'localhost'}"
-
-
-def accepts_json(accept: str | None) -> bool:
-    """Tell whether a header ``Accept`` allows JSON."""
-    if not accept:
-        return True
-    for part in accept.split(","):
-        kind, *details = (detail.strip().lower() for detail in part.split(";"))
-        is_refused = any(detail.replace(" ", "") in ("q=0", "q=0.0", "q=0.00", "q=0.000") for detail in details)
-        if kind in ("*/*", "application/*", "application/json") and not is_refused:
-            return True
-    return False
+    """Return where this server is for who asks, perhaps through a proxy."""
+    first = (request.header("X-Forwarded-Proto") or "").partition(",")[0].strip().lower()
+    return f"{first if first in ('http', 'https') else 'http'}://{request.header('Host') or 'localhost'}"
 
 
 def _route(
     path: str,
-    endpoint: Endpoint,
+    endpoint: Answer,
     *,
     method: str = "GET",
-    is_timely: bool = False,
     is_reading: bool = False,
     **described: Any,
 ) -> Route:
     @wraps(endpoint)
     def answer(lake: Lake, request: Request, now: datetime) -> object:
-        if not accepts_json(request.header("Accept")):
+        if not _accepts_json(request.header("Accept")):
             message = f"Accept: {request.header('Accept')} leaves out application/json, which is what there is"
             raise RefusedError(HTTPStatus.NOT_ACCEPTABLE, message, is_routing=True)
         return endpoint(lake, request, now)
@@ -261,12 +238,23 @@ def _route(
         answer,
         first_sentence(endpoint),
         method=method,
-        is_timely=is_timely,
         is_stateful=True,
         is_reading=is_reading,
         reads_headers=READ_HEADERS,
         **described,
     )
+
+
+def _accepts_json(accept: str | None) -> bool:
+    """Tell whether a header ``Accept`` allows JSON."""
+    if not accept:
+        return True
+    for part in accept.split(","):
+        kind, *details = (detail.strip().lower() for detail in part.split(";"))
+        is_refused = any(detail.replace(" ", "") in ("q=0", "q=0.0", "q=0.00", "q=0.000") for detail in details)
+        if kind in ("*/*", "application/*", "application/json") and not is_refused:
+            return True
+    return False
 
 
 def _meters(prefix: str) -> tuple[Route, ...]:

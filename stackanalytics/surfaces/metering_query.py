@@ -57,6 +57,9 @@ class Form:
         return [*structured, *self.single, *self.lists, *self.filters]
 
 
+NOTHING = Form(lists=())
+
+
 @dataclass(frozen=True, slots=True)
 class Arguments:
     """What was said, by the names of arguments."""

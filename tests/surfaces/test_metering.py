@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import polars as pl
 import pytest
-from asked import ask
+from asked import ROUTES, ask
 from metered import metered_lake
 
 from stackanalytics.lake import Lake
@@ -142,6 +142,25 @@ def test_statistics_by_groups(lake: Lake) -> None:
     ]
 
 
+def test_groups_that_differ_in_case_only(tmp_path: Path) -> None:
+    """Names of metadata that differ in case are different fields, each with the values of its own."""
+    given = [
+        sample("m", "2013-01-01", 1, metadata={"a": "x", "A": "y"}),
+        sample("m", "2013-01-01", 2, metadata={"a": "x", "A": "z", "\0": "nul"}),
+        sample("m", "2013-01-01", 4, metadata={"A": "y"}),
+    ]
+    with samples_of(tmp_path, given) as lake:
+        asked = "aggregate.func=time_weighted_avg&aggregate.func=sum&groupby=metadata.a&groupby=metadata.A&s=groupby"
+        rows = get(lake, f"/v2/meters/m/statistics?{asked}&s=sum&period=60&empty=1")
+
+        assert rows == [
+            {"groupby": {"metadata.a": "x", "metadata.A": "y"}, "sum": 1.0},
+            {"groupby": {"metadata.a": "x", "metadata.A": "z"}, "sum": 2.0},
+        ]
+        [row] = get(lake, "/v2/meters/m/statistics?groupby=metadata.%00&s=groupby&s=sum")
+        assert row == {"groupby": {"metadata.\0": "nul"}, "sum": 2.0}
+
+
 def test_aggregates(lake: Lake) -> None:
     """Of what is asked for, the usual ones are told beside and among the aggregates, the others only there."""
     functions = ["cardinality&aggregate.param=resource_id", "max", "count", "max"]
@@ -183,8 +202,8 @@ def test_other_durations(lake: Lake) -> None:
         ("period=1.5", "Invalid input for field/attribute period. Value: '1.5'. unable to convert to int"),
         ("period=10000000000000", "period 10000000000000"),
         ("groupby=bogus", "Invalid groupby fields"),
-        ("groupby=metadata.a&groupby=metadata.A", "Invalid groupby fields"),
-        ("groupby=metadata.%00", "Invalid groupby fields"),
+        ("empty=True", "give a period"),
+        ("empty=True&period=0", "give a period"),
         ("aggregate.func=bogus", "Invalid aggregation function: bogus"),
         ("aggregate.func=max&aggregate.func=cardinality&aggregate.param=resource_id", "Bad aggregate: max.resource_id"),
         ("aggregate.func=avg&aggregate.param=foo", "Bad aggregate: avg.foo"),
@@ -332,6 +351,26 @@ def test_resources(lake: Lake) -> None:
     }
     assert get(lake, "/v2/resources/r1", Host="host:8000") == rows[1]
     assert [len(row["links"]) for row in get(lake, "/v2/resources?meter_links=0")] == [1, 1, 1]
+
+
+@pytest.mark.parametrize(
+    ("said", "scheme"),
+    [
+        ("https", "https"),
+        ("HTTPS, http", "https"),
+        ("http", "http"),
+        ("", "http"),
+        ("javascript", "http"),
+        ("https://evil", "http"),
+    ],
+)
+def test_links_go_through_proxies(lake: Lake, said: str, scheme: str) -> None:
+    """Links begin as the proxy says that it was asked, with http or https and nothing else."""
+    [row] = get(lake, "/v2/resources?resource_id=r1", Host="host", X_Forwarded_Proto=said)
+
+    assert {link["href"].partition(":")[0] for link in row["links"]} == {scheme}
+    assert get(lake, "/v2", Host="host", X_Forwarded_Proto=said)["links"][0]["href"] == f"{scheme}://host/v2"
+    assert all("X-Forwarded-Proto" in route.reads_headers for route in ROUTES)
 
 
 def test_slashes_in_ids(lake: Lake) -> None:
