@@ -241,6 +241,7 @@ def _route(
         is_stateful=True,
         is_reading=is_reading,
         reads_headers=READ_HEADERS,
+        detail="" if described.get("is_former") else told.detail(described.get("parameters", ())),
         **described,
     )
 
@@ -275,7 +276,7 @@ def _meters(prefix: str) -> tuple[Route, ...]:
             method="POST",
             body=told.ANY_SAMPLES_BODY,
             parameters=(told.DIRECT,),
-            refusals=told.TAKING,
+            refusals=told.UNREADABLE,
             **taken,
         ),
         _route(
@@ -289,7 +290,7 @@ def _meters(prefix: str) -> tuple[Route, ...]:
             method="POST",
             body=told.SAMPLES_BODY,
             parameters=(posted_part, told.DIRECT),
-            refusals=told.TAKING,
+            refusals=told.UNREADABLE,
             **taken,
         ),
         _route(
@@ -297,7 +298,7 @@ def _meters(prefix: str) -> tuple[Route, ...]:
             metering_write.redefine,
             method="PUT",
             body=told.DEFINITION_BODY,
-            **told.one("definition", told.DEFINITION, meter_part, refusals=told.TAKING),
+            **told.one("definition", told.DEFINITION, meter_part, refusals=(HTTPStatus.NOT_FOUND, *told.UNREADABLE)),
         ),
         _route(
             f"{prefix}/meters/<meter>",
@@ -305,7 +306,7 @@ def _meters(prefix: str) -> tuple[Route, ...]:
             method="DELETE",
             status=HTTPStatus.NO_CONTENT,
             parameters=(hidden_part,),
-            refusals=told.FINDING,
+            refusals=(HTTPStatus.NOT_FOUND, HTTPStatus.NOT_ACCEPTABLE),
         ),
         _route(
             f"{prefix}/meters/<meter>/statistics",
@@ -335,7 +336,7 @@ def _samples_and_others() -> tuple[Route, ...]:
     id_part = told.part("id", "Id of the sample.", "sample-1")
     paged = {"headers": told.PAGE_HEADERS}
     return (
-        _route("/v2", version, returns=told.VERSION, example=_VERSION, refusals=told.READING),
+        _route("/v2", version, returns=told.VERSION, example=_VERSION, refusals=told.UNREADABLE),
         _route("/v2/samples", samples, **told.many("sample", told.SAMPLE, asked, **paged)),
         _route("/v2/samples/<id>", sample, **told.one("sample", told.SAMPLE, id_part)),
         _route(
@@ -344,14 +345,14 @@ def _samples_and_others() -> tuple[Route, ...]:
             method="POST",
             is_reading=True,
             body=told.COMPLEX_BODY,
-            **told.many("sample", told.SAMPLE, (), refusals=told.TAKING, **paged),
+            **told.many("sample", told.SAMPLE, (), **paged),
         ),
         _route(
             "/v2/capabilities",
             capabilities,
             returns=told.CAPABILITIES,
             example=_CAPABILITIES,
-            refusals=told.READING,
+            refusals=told.UNREADABLE,
         ),
     )
 
@@ -362,6 +363,8 @@ def _events() -> tuple[Route, ...]:
     trait_part = told.part("trait", "Name of the trait.", "state")
     id_part = told.part("message_id", "Id of the event.", "event-1")
     asked = (*told.CONDITIONS, told.SELECTED, *told.PAGE)
+    trait_asked = (type_part, trait_part, told.SELECTED, *told.PAGE)
+    for_admins = (HTTPStatus.UNAUTHORIZED, *told.UNREADABLE)
     paged = {"headers": told.PAGE_HEADERS}
     return (
         _route(
@@ -369,26 +372,28 @@ def _events() -> tuple[Route, ...]:
             metering_event.event_types,
             returns={"type": "array", "items": {"type": "string"}},
             example=["compute.instance.resize.end"],
-            refusals=told.READING,
+            refusals=for_admins,
         ),
         _route(
             "/v2/event_types/<event_type>",
             metering_event.event_type,
             parameters=(type_part,),
-            refusals=told.FINDING,
+            refusals=(HTTPStatus.NOT_FOUND, HTTPStatus.NOT_ACCEPTABLE),
             is_former=True,
         ),
         _route(
             "/v2/event_types/<event_type>/traits",
             metering_event.traits,
-            **told.many("trait", told.TRAIT, (type_part, told.SELECTED)),
+            **told.many("trait", told.TRAIT, (type_part, told.SELECTED), refusals=for_admins),
         ),
         _route(
             "/v2/event_types/<event_type>/traits/<trait>",
             metering_event.trait,
-            **told.many("trait", told.TRAIT, (type_part, trait_part, told.SELECTED, *told.PAGE), **paged),
+            **told.many("trait", told.TRAIT, trait_asked, refusals=for_admins, **paged),
         ),
-        _route("/v2/events", metering_event.events, **told.many("event", told.EVENT, asked, **paged)),
+        _route(
+            "/v2/events", metering_event.events, **told.many("event", told.EVENT, asked, refusals=told.SEEING, **paged)
+        ),
         _route(
             "/v2/events/<message_id>",
             metering_event.one_event,
@@ -420,6 +425,7 @@ def _surface(prefix: str, about: str, *routes: Route) -> Surface:
         wording=wording,
         routing_wording=routing_wording,
         errors=told.ERROR,
+        refused=told.REFUSED,
         about=about,
     )
 
