@@ -22,7 +22,8 @@ import stackanalytics as sa
 from dashboards import theme, wording
 from dashboards.table import Column, frame_table
 from dashboards.view import View, ask_once
-from stackanalytics.analytics.meter_query import FIELD_COLUMNS, conditions, criteria, metadata_path
+from stackanalytics.analytics.metadata_value import metadata_path
+from stackanalytics.analytics.meter_query import FIELD_COLUMNS, conditions, criteria
 from stackanalytics.errors import InputError
 from stackanalytics.lake import Lake
 from stackanalytics.schema import polars_schema

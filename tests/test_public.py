@@ -100,6 +100,7 @@ def test_what_restricts_can_be_left_out(analysis: Callable[..., object]) -> None
         "empty",
         "flavor_field",
         "match",
+        "metadata",
         "newest_first",
         "offset",
         "period_s",

@@ -1,17 +1,14 @@
 """Meters: what is measured of which resources, the samples themselves, and who they are of."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 import polars as pl
 
-from stackanalytics.analytics.meter_query import FIELD_COLUMNS, Condition, Criteria, Query, criteria
+from stackanalytics.analytics.meter_query import FIELD_COLUMNS, Condition, Query, criteria
+from stackanalytics.analytics.sample_page import PAGE_COLUMNS, shown, with_metadata
 from stackanalytics.lake import Lake
 from stackanalytics.schema import polars_schema
 
-SAMPLE_COLUMNS = (
-    *("sample_id", "meter", "meter_type", "unit", "volume", "resource", "tenant", "user", "source"),
-    *("measured_at", "recorded_at", "metadata"),
-)
 METER_COLUMNS = ("meter", "meter_type", "unit", "resource", "tenant", "user", "source")
 RESOURCE_COLUMNS = ("resource", "tenant", "user", "source", "first_at", "last_at", "metadata")
 
@@ -20,12 +17,17 @@ METER_FIELDS = tuple(
 )
 RESOURCE_FIELDS = (*METER_FIELDS, "timestamp", "measured_at")
 
-NOTIFICATIONS_AT_ONCE = 50_000
 _NEWEST_FIRST = "measured_at desc, meter, resource, sample_id, volume"
 
 
 def samples(
-    lake: Lake, *, meter: str | None = None, query: Query = None, limit: int | None = None, offset: int = 0
+    lake: Lake,
+    *,
+    meter: str | None = None,
+    query: Query = None,
+    limit: int | None = None,
+    offset: int = 0,
+    metadata: bool = True,
 ) -> pl.DataFrame:
     """Return samples, the newest first.
 
@@ -40,6 +42,8 @@ def samples(
         ``"resource=i-1;timestamp>=2026-03-02;metadata.state=active"``.
     limit, offset
         At most so many, after leaving out so many; None for all.
+    metadata
+        Whether metadata are told, for which notifications are read; else they are null.
 
     Returns
     -------
@@ -82,8 +86,7 @@ def samples(
     ).rows()
     page = lake.sql(
         f"""
-        select sample_id, meter, meter_type, unit, volume, resource, tenant, "user", source, measured_at, recorded_at,
-            notification_id, posted_context
+        select {PAGE_COLUMNS}
         from samples
         where {chosen} and measured_at >= $oldest and date >= cast($oldest as date)
         order by {_NEWEST_FIRST}
@@ -92,7 +95,7 @@ def samples(
         {**parameters, "oldest": oldest},
         holding=holding,
     )
-    return with_metadata(lake, page).select(SAMPLE_COLUMNS).cast(polars_schema(*SAMPLE_COLUMNS))
+    return shown(lake, page, metadata=metadata)
 
 
 def meters(lake: Lake, *, query: Query = None, unique: bool = False) -> pl.DataFrame:
@@ -128,12 +131,12 @@ def meters(lake: Lake, *, query: Query = None, unique: bool = False) -> pl.DataF
     ['instance']
     """
     asked = criteria(query, fields=METER_FIELDS)
+    # reading the metadata of all samples takes long
+    told = ("tenant", "user", "source", *(["metadata"] if "metadata" in asked.sql else []))
     found = lake.sql(
         f"""
         with newest as (
-            select meter, meter_type, unit, resource, unnest(max(
-                    {{measured_at: measured_at, tenant: tenant, "user": "user", source: source{_metadata(asked)}}}
-                ))
+            select meter, meter_type, unit, resource, unnest(max({{measured_at: measured_at, {_greatest(told)}}}))
             from samples
             group by meter, meter_type, unit, resource
         )
@@ -150,7 +153,9 @@ def meters(lake: Lake, *, query: Query = None, unique: bool = False) -> pl.DataF
     return found.unique(("meter", "meter_type", "unit"), keep="first", maintain_order=True).with_columns(owners)
 
 
-def resources(lake: Lake, *, query: Query = None, limit: int | None = None, offset: int = 0) -> pl.DataFrame:
+def resources(
+    lake: Lake, *, query: Query = None, limit: int | None = None, offset: int = 0, metadata: bool = True
+) -> pl.DataFrame:
     """Return the resources that there are samples of.
 
     Parameters
@@ -162,6 +167,8 @@ def resources(lake: Lake, *, query: Query = None, limit: int | None = None, offs
         ``timestamp`` and metadata, as in :func:`samples`.
     limit, offset
         At most so many, after leaving out so many; None for all.
+    metadata
+        Whether metadata are told, for which notifications are read; else they are null.
 
     Returns
     -------
@@ -169,8 +176,8 @@ def resources(lake: Lake, *, query: Query = None, limit: int | None = None, offs
         A row a resource, in their order, with
 
         * ``resource`` (String)
-        * ``tenant``, ``user``, ``source`` (String), ``metadata`` (String; JSON): as its newest sample at
-          ``last_at`` tells
+        * ``tenant``, ``user``, ``source`` (String), ``metadata`` (String; JSON): as its newest sample that meets the
+          conditions tells; of several at ``last_at`` the greatest counts
         * ``first_at``, ``last_at`` (Datetime, UTC): its first and last sample that meets the conditions
 
     Raises
@@ -198,21 +205,25 @@ def resources(lake: Lake, *, query: Query = None, limit: int | None = None, offs
         {**asked.parameters, "limit": limit, "offset": offset},
     )
     found = lake.sql(
-        """
+        f"""
         select resource, first_at, last_at, measured_at, meter, tenant, "user", source, notification_id, posted_context
         from samples join page using (resource)
-        where measured_at = last_at and date between $first_day and $last_day
+        where measured_at = last_at and date between $first_day and $last_day and {asked.sql}
         qualify meter = max(meter) over (partition by resource)
         """,
-        {"first_day": page["last_at"].dt.date().min(), "last_day": page["last_at"].dt.date().max()},
+        {
+            **asked.parameters,
+            "first_day": page["last_at"].dt.date().min(),
+            "last_day": page["last_at"].dt.date().max(),
+        },
         frames={"page": page},
     )
-    # of several samples at the last instant the greatest counts, since none came last in all orders of landing
-    newest = with_metadata(lake, found, of=("notification_id", "meter", "resource", "measured_at")).sort(
-        "resource", "tenant", "user", "source", "metadata", nulls_last=False
-    )
+    of = ("notification_id", "meter", "resource", "measured_at", "tenant", "user", "source")
+    told = with_metadata(lake, found, of=of) if metadata else found.with_columns(metadata=None)
+    # the greatest, since none came last in all orders of landing
     return (
-        newest.unique("resource", keep="last", maintain_order=True)
+        told.sort("resource", "tenant", "user", "source", "metadata", nulls_last=False)
+        .unique("resource", keep="last", maintain_order=True)
         .select(RESOURCE_COLUMNS)
         .cast(polars_schema(*RESOURCE_COLUMNS))
     )
@@ -327,40 +338,6 @@ def _owners(lake: Lake, column: str) -> pl.DataFrame:
     ).cast(polars_schema(column, "count", "first_at", "last_at"))
 
 
-def _metadata(asked: Criteria) -> str:
-    # reading the metadata of all samples takes long
-    return ", metadata: cast(metadata as varchar)" if "metadata" in asked.sql else ""
-
-
-def with_metadata(lake: Lake, found: pl.DataFrame, *, of: Sequence[str] = ("sample_id",)) -> pl.DataFrame:
-    """Return samples with their metadata: as posted, or as their notifications tell."""
-    derived = found["notification_id"].drop_nulls().unique().sort()
-    parts = [derived[place : place + NOTIFICATIONS_AT_ONCE] for place in range(0, len(derived), NOTIFICATIONS_AT_ONCE)]
-    if not parts:
-        return found.rename({"posted_context": "metadata"})
-    meters = found["meter"].unique().sort().to_list()
-    told = pl.concat(_told_metadata(lake, part, meters, of) for part in parts)
-    return found.join(told, on=list(of), how="left", maintain_order="left").with_columns(
-        metadata=pl.coalesce("metadata", "posted_context")
-    )
-
-
-def _told_metadata(lake: Lake, ids: pl.Series, meters: Sequence[str], of: Sequence[str]) -> pl.DataFrame:
-    """Return the metadata that some notifications tell of their samples of some meters."""
-    notifications = lake.sql(
-        "from notifications where id between $first and $last and id in (select notification_id from derived)",
-        {"first": ids.min(), "last": ids.max()},
-        frames={"derived": ids.to_frame()},
-    )
-    # put in the place of all notifications, these few yield their samples in no time
-    return lake.sql(
-        f"""
-        select {", ".join(of)}, min(cast(metadata as varchar)) as metadata
-        from samples
-        where notification_id is not null and meter in (select unnest($meters))
-        group by all
-        """,
-        {"meters": meters},
-        holding={"meter": meters},
-        frames={"notifications": notifications},
-    )
+def _greatest(columns: Iterable[str]) -> str:
+    """Return columns as fields of a struct; of two structs the one that knows more is the greater."""
+    return ", ".join(f'has_{name}: "{name}" is not null, "{name}": cast("{name}" as varchar)' for name in columns)

@@ -5,8 +5,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from stackanalytics.analytics.meter_query import metadata_path, pointer
-from stackanalytics.analytics.meter_selection import FIELDS, SERIES, SERIES_COLUMNS
+from stackanalytics.analytics.metadata_value import metadata_path, pointer
+from stackanalytics.analytics.meter_query import FIELD_COLUMNS
+from stackanalytics.analytics.meter_selection import SERIES, SERIES_COLUMNS
 from stackanalytics.errors import InputError
 
 ALWAYS = ("min", "max", "avg", "sum", "count")
@@ -111,10 +112,10 @@ def _expression(name: str, source: str, asked: Aggregates) -> str:
         asked.parameters[source] = pointer(path)
         asked.sources[source] = f"json_extract_string(metadata, ${source})"
         return f"count(distinct {source})"
-    if function == "cardinality" and parameter in FIELDS:
-        asked.sources[source] = f'"{FIELDS[parameter]}"'
+    if function == "cardinality" and parameter in FIELD_COLUMNS:
+        asked.sources[source] = f'"{FIELD_COLUMNS[parameter]}"'
         return f"count(distinct {source})"
     raise InputError(
         f"Bad aggregate: {function}.{parameter}; percentile needs a number from 0 to 100, cardinality one of "
-        f"{', '.join(FIELDS)} or metadata.<path>, all others nothing"
+        f"{', '.join(FIELD_COLUMNS)} or metadata.<path>, all others nothing"
     )

@@ -17,6 +17,16 @@ def sample_count(lake: Lake, *, meter: str | None = None, query: Query = None) -
     query
         Only those that meet all conditions.
 
+    Returns
+    -------
+    int
+        How many.
+
+    Raises
+    ------
+    InputError
+        If a condition cannot be used.
+
     Source: the samples.
     """
     asked = criteria(query)
@@ -32,6 +42,16 @@ def resource_count(lake: Lake, *, query: Query = None) -> int:
         The lake to ask.
     query
         Only those with a sample that meets all conditions.
+
+    Returns
+    -------
+    int
+        How many.
+
+    Raises
+    ------
+    InputError
+        If a condition cannot be used.
 
     Source: the samples.
     """

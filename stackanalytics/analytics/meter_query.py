@@ -3,42 +3,44 @@
 Source: the simple query of Ceilometer's API v2.
 """
 
-import ast
 import math
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import TypeAlias
 
 from stackanalytics import times
+from stackanalytics.analytics.metadata_value import Scalar, comparison, metadata_path, pointer, shortened, typed
 from stackanalytics.errors import InputError
 
-Scalar: TypeAlias = str | int | float | bool | datetime | None
-
 OPERATORS: Mapping[str, str] = MappingProxyType({"eq": "=", "ne": "<>", "lt": "<", "le": "<=", "gt": ">", "ge": ">="})
+# every field of a sample by all of its names, and those names that conditions can be on
 FIELD_COLUMNS: Mapping[str, str] = MappingProxyType(
     {
+        **dict.fromkeys(("meter", "counter_name"), "meter"),
+        **dict.fromkeys(("type", "meter_type", "counter_type"), "meter_type"),
+        **dict.fromkeys(("unit", "counter_unit"), "unit"),
+        **dict.fromkeys(("volume", "counter_volume"), "volume"),
         **dict.fromkeys(("resource", "resource_id"), "resource"),
         **dict.fromkeys(("project", "project_id", "tenant"), "tenant"),
         **dict.fromkeys(("user", "user_id"), "user"),
         "source": "source",
-        "meter": "meter",
-        **dict.fromkeys(("message_id", "sample_id"), "sample_id"),
-        **dict.fromkeys(("volume", "counter_volume"), "volume"),
         **dict.fromkeys(("timestamp", "measured_at"), "measured_at"),
+        "recorded_at": "recorded_at",
+        **dict.fromkeys(("message_id", "sample_id"), "sample_id"),
     }
 )
+QUERY_FIELDS = tuple(
+    name for name, column in FIELD_COLUMNS.items() if column not in ("meter_type", "unit", "recorded_at")
+)
 OFFSET = "search_offset"
-METADATA = ("metadata.", "resource_metadata.")
 
 _SIGNS = {"=": "eq", "!=": "ne", "<": "lt", "<=": "le", ">": "gt", ">=": "ge"}
 _TERM = re.compile(
     r"\s*([^<>=!]+?)\s*(<=|>=|!=|<|>|=)\s*(?:(integer|float|string|boolean|datetime)::)?(.*?)\s*", re.DOTALL
 )
-_TRUE, _FALSE = ("true", "t", "yes", "y", "on", "1"), ("false", "f", "no", "n", "off", "0")
-_TYPES: Mapping[str, Callable[[str], Scalar]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +53,7 @@ class Condition:
     the first for any field, those of an order for timestamps, all for volumes and metadata.
 
     Values of metadata compare with their type: the number 5 is neither the text ``"5"`` nor 5.0. None
-    equals what is not known.
+    equals what is not known, and has no order.
     """
 
     field: str
@@ -94,7 +96,7 @@ def conditions(query: Query) -> list[Condition]:
     return _read(query) if isinstance(query, str) else list(query)
 
 
-def criteria(query: Query, *, fields: Sequence[str] = tuple(FIELD_COLUMNS)) -> Criteria:
+def criteria(query: Query, *, fields: Sequence[str] = QUERY_FIELDS) -> Criteria:
     """Return a query as SQL over the columns of samples.
 
     Parameters
@@ -132,37 +134,6 @@ def criteria(query: Query, *, fields: Sequence[str] = tuple(FIELD_COLUMNS)) -> C
     return Criteria(" and ".join(written), parameters, lower, upper, offset, meter or None)
 
 
-def pointer(path: str) -> str:
-    """Return a path into metadata, with dots and ``[n]``, as a JSON pointer."""
-    keys = re.sub(r"\[(\d+)\]", r".\1", path).replace(":", ".").split(".")
-    if not all(keys):
-        raise InputError(f"{path!r} is no path into metadata: give names joined by dots, such as metadata.flavor.name")
-    return "".join("/" + key.replace("~", "~0").replace("/", "~1") for key in keys)
-
-
-def metadata_path(field: str) -> str | None:
-    """Return the path into the metadata that a field is, or None for any other field."""
-    return next((field[len(prefix) :] for prefix in METADATA if field.startswith(prefix)), None)
-
-
-def typed(text: str, kind: str | None) -> Scalar:
-    """Read the value of a metadata field: as *kind* or, where that is None, as what it looks like.
-
-    Raises
-    ------
-    InputError
-        If the text is no value of that kind, or there is no such kind.
-    """
-    if kind is None:
-        return _literal(text)
-    if kind not in _TYPES:
-        raise InputError(f"The data type {kind} is not supported. The supported data type list is: {[*_TYPES]}")
-    try:
-        return _TYPES[kind](text)
-    except ValueError:
-        raise InputError(f"Unable to convert the value {text} to the expected data type {kind}.") from None
-
-
 def _read(text: str) -> list[Condition]:
     found = []
     for term in filter(str.strip, text.split(";")):
@@ -175,38 +146,23 @@ def _read(text: str) -> list[Condition]:
     return found
 
 
-def _literal(text: str) -> Scalar:
-    try:
-        value = ast.literal_eval(text)
-    except (ValueError, SyntaxError, MemoryError, RecursionError, TypeError):
-        return text
-    return value if value is None or isinstance(value, str | bool | int | float) else text
-
-
-def _boolean(text: str) -> bool:
-    if text.strip().lower() not in _TRUE + _FALSE:
-        raise ValueError(text)
-    return text.strip().lower() in _TRUE
-
-
-_TYPES = MappingProxyType(
-    {"integer": int, "float": float, "string": str, "boolean": _boolean, "datetime": times.instant}
-)
-
-
 def _check(condition: Condition, fields: Sequence[str]) -> None:
     field, op = condition.field, condition.op
     if metadata_path(field) is None and field not in fields and not (field == OFFSET and "timestamp" in fields):
         valid = sorted({*fields, "metadata.<path>"})
         raise InputError(f'Unknown argument: "{field}": unrecognized field in query, valid keys: {valid}')
-    if op not in _operators(field):
+    possible = _operators(field, condition.value)
+    if op not in possible:
+        what = f"{field}=None" if condition.value is None else field
         raise InputError(
-            f"Invalid input for field/attribute op. Value: '{op}'. unimplemented operator for {field}: "
-            f"give one of {list(_operators(field))}"
+            f"Invalid input for field/attribute op. Value: '{op}'. unimplemented operator for {what}: "
+            f"give one of {list(possible)}"
         )
 
 
-def _operators(field: str) -> tuple[str, ...]:
+def _operators(field: str, value: Scalar) -> tuple[str, ...]:
+    if metadata_path(field) is not None and value is None:
+        return ("eq", "ne")
     if metadata_path(field) is not None or FIELD_COLUMNS.get(field) == "volume":
         return tuple(OPERATORS)
     return ("lt", "le", "gt", "ge") if FIELD_COLUMNS.get(field) == "measured_at" else ("eq",)
@@ -278,28 +234,15 @@ def _number(value: Scalar) -> float:
     except ValueError:
         number = math.nan
     if not math.isfinite(number):
-        raise InputError(f"volume={value} is no number")
+        raise InputError(f"volume={shortened(value)} is no number")
     return number
 
 
 def _metadata_sql(condition: Condition, path: str, name: str) -> tuple[str, dict[str, object]]:
-    value, sign = condition.value, OPERATORS[condition.op]
-    found = f"json_extract(metadata, ${name}_path)"
-    text = f"json_extract_string(metadata, ${name}_path)"
-    parameters: dict[str, object] = {f"{name}_path": pointer(path), name: value}
-    match value:
-        case None:
-            is_not = "" if condition.op == "eq" else "not"
-            return f"{is_not} (coalesce({text}, '') = '')", {f"{name}_path": pointer(path)}
-        case bool():
-            kinds, compared = "('BOOLEAN')", f"try_cast({text} as boolean)"
-        case int() | float():
-            whole = "('BIGINT', 'UBIGINT', 'HUGEINT')" if isinstance(value, int) else "('DOUBLE')"
-            kinds = whole if condition.op in ("eq", "ne") else "('BIGINT', 'UBIGINT', 'HUGEINT', 'DOUBLE')"
-            compared, parameters[name] = f"try_cast({text} as double)", float(value)
-        case datetime():
-            kinds, compared = "('VARCHAR')", f"try_cast({text} as timestamptz)"
-            parameters[name] = times.instant(value)
-        case _:
-            kinds, compared = "('VARCHAR')", text
-    return f"(json_type({found}) in {kinds} and {compared} {sign} ${name})", parameters
+    value, path_name = condition.value, f"{name}_path"
+    parameters: dict[str, object] = {path_name: pointer(path)}
+    if value is None:
+        is_not = "" if condition.op == "eq" else "not"
+        return f"{is_not} (coalesce(json_extract_string(metadata, ${path_name}), '') = '')", parameters
+    is_comparable, holds, parameters[name] = comparison(value, OPERATORS[condition.op], path=path_name, name=name)
+    return f"({is_comparable} and {holds})", parameters

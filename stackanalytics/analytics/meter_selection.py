@@ -4,17 +4,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from stackanalytics.analytics.meter_query import FIELD_COLUMNS, Criteria, Query, criteria, metadata_path, pointer
+from stackanalytics.analytics.metadata_value import metadata_path, pointer
+from stackanalytics.analytics.meter_query import FIELD_COLUMNS, Criteria, Query, criteria
 from stackanalytics.errors import InputError
 
-# every field of a sample by its names, and those whose values are texts, by which samples can be grouped
-FIELDS: Mapping[str, str] = MappingProxyType(
-    {**FIELD_COLUMNS, **dict.fromkeys(("type", "meter_type"), "meter_type"), "unit": "unit"}
-)
+# the fields of a sample by which samples can be grouped
 GROUPABLE: Mapping[str, str] = MappingProxyType(
     {
         name: column
-        for name, column in FIELDS.items()
+        for name, column in FIELD_COLUMNS.items()
         if column in ("resource", "tenant", "user", "source", "meter", "meter_type", "unit")
     }
 )
@@ -112,6 +110,6 @@ def grouping(meter: str | Sequence[str], fields: Sequence[str]) -> Grouping:
             raise InputError(
                 f"Unknown argument: {field!r}: Invalid groupby fields; give {', '.join(GROUPABLE)} or metadata.<path>"
             )
-        elif field != "unit":  # by which samples are told apart anyway
+        elif column != "unit":  # by which samples are told apart anyway
             expressions[field] = f'"{column}"'
     return Grouping(expressions, parameters)

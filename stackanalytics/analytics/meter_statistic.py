@@ -122,6 +122,8 @@ def statistics(
     selected = selection(meter, query)
     grouped = grouping(meter, group_by or ())
     extra = read_aggregates(aggregates or ())
+    if empty and period is None:
+        raise InputError("empty periods are those of a period without samples: give a period")
     slices = _slices(lake, selected, period, timezone, aligned=aligned)
     found = lake.sql(
         _statement(selected, grouped, slices, extra),

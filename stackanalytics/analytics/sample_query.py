@@ -13,30 +13,16 @@ from typing import Any, TypeAlias
 import polars as pl
 
 from stackanalytics import times
-from stackanalytics.analytics.meter import SAMPLE_COLUMNS, with_metadata
-from stackanalytics.analytics.meter_query import pointer
+from stackanalytics.analytics.metadata_value import comparison, pointer, shortened
+from stackanalytics.analytics.meter_query import FIELD_COLUMNS
+from stackanalytics.analytics.sample_page import PAGE_COLUMNS, shown
 from stackanalytics.errors import InputError
 from stackanalytics.lake import Lake
-from stackanalytics.schema import FIELDS, INSTANT, polars_schema
+from stackanalytics.schema import FIELDS, INSTANT
 
 Filter: TypeAlias = Mapping[str, Any]
 OrderBy: TypeAlias = Sequence[Mapping[str, str]]
 
-COLUMNS: Mapping[str, str] = MappingProxyType(
-    {
-        **dict.fromkeys(("counter_name", "meter"), "meter"),
-        **dict.fromkeys(("counter_type", "type"), "meter_type"),
-        **dict.fromkeys(("counter_unit", "unit"), "unit"),
-        **dict.fromkeys(("counter_volume", "volume"), "volume"),
-        **dict.fromkeys(("resource_id", "resource"), "resource"),
-        **dict.fromkeys(("project_id", "project"), "tenant"),
-        **dict.fromkeys(("user_id", "user"), "user"),
-        "source": "source",
-        "timestamp": "measured_at",
-        "recorded_at": "recorded_at",
-        "message_id": "sample_id",
-    }
-)
 METADATA = "metadata."
 COMPARISONS: Mapping[str, str] = MappingProxyType(
     {"=": "=", "!=": "<>", "<": "<", "<=": "<=", "=<": "<=", ">": ">", ">=": ">=", "=>": ">=", "=~": "=~"}
@@ -53,6 +39,7 @@ def query_samples(
     orderby: OrderBy | None = None,
     limit: int | None = None,
     offset: int = 0,
+    metadata: bool = True,
 ) -> pl.DataFrame:
     """Return the samples that an expression holds for.
 
@@ -72,6 +59,8 @@ def query_samples(
         ``[{field: "asc" or "desc"}, …]``; None for the newest first, which also decides what this leaves open.
     limit, offset
         At most so many, after leaving out so many; None for all.
+    metadata
+        Whether metadata are told, for which notifications are read; else they are null.
 
     Returns
     -------
@@ -96,8 +85,7 @@ def query_samples(
     page = _asked(
         lake,
         f"""
-        select sample_id, meter, meter_type, unit, volume, resource, tenant, "user", source, measured_at, recorded_at,
-            notification_id, posted_context
+        select {PAGE_COLUMNS}
         from samples
         where {condition}
         order by {order}
@@ -105,11 +93,31 @@ def query_samples(
         """,
         {**written.parameters, "limit": limit, "offset": offset},
     )
-    return with_metadata(lake, page).select(SAMPLE_COLUMNS).cast(polars_schema(*SAMPLE_COLUMNS))
+    return shown(lake, page, metadata=metadata)
 
 
 def query_sample_count(lake: Lake, *, filter: Filter | None = None) -> int:
-    """Return how many samples :func:`query_samples` has without a limit; ``filter`` is as there."""
+    """Return how many samples :func:`query_samples` has without a limit.
+
+    Parameters
+    ----------
+    lake
+        The lake to ask.
+    filter
+        Only those that it holds for, as there.
+
+    Returns
+    -------
+    int
+        How many.
+
+    Raises
+    ------
+    InputError
+        If the expression cannot be used.
+
+    Source: the samples.
+    """
     written = _Expression()
     condition = "true" if filter is None else written.of(filter)
     return int(_asked(lake, f"select count(*) from samples where {condition}", written.parameters).item())
@@ -128,7 +136,7 @@ def _projects(expression: Any) -> list[object]:
     if op.lower() == "not":
         return _projects(told)
     [(name, value)] = told.items()
-    if COLUMNS.get(name) != "tenant":
+    if FIELD_COLUMNS.get(name) != "tenant":
         return []
     return list(value) if isinstance(value, list) else [value]
 
@@ -146,13 +154,14 @@ def _order(orderby: OrderBy) -> list[str]:
         pairs = list(entry.items()) if isinstance(entry, Mapping) else []
         if len(pairs) != 1 or not isinstance(pairs[0][1], str) or pairs[0][1].lower() not in ("asc", "desc"):
             raise InputError(
-                f"Order-by expression not valid: {_short(entry)}: give {{field: 'asc'}} or {{field: 'desc'}}"
+                f"Order-by expression not valid: {shortened(entry)}: give {{field: 'asc'}} or {{field: 'desc'}}"
             )
         [(name, direction)] = pairs
-        if name not in COLUMNS:
-            raise InputError(f"Order-by expression not valid: no field {_short(name)}; there are {', '.join(COLUMNS)}")
+        if name not in FIELD_COLUMNS:
+            valid = ", ".join(FIELD_COLUMNS)
+            raise InputError(f"Order-by expression not valid: no field {shortened(name)}; there are {valid}")
         nulls = "nulls first" if direction.lower() == "asc" else "nulls last"
-        written.append(f'"{COLUMNS[name]}" {direction.lower()} {nulls}')
+        written.append(f'"{FIELD_COLUMNS[name]}" {direction.lower()} {nulls}')
     return written
 
 
@@ -168,12 +177,12 @@ class _Expression:
         if depth > DEEPEST:
             raise _invalid(f"it is nested more than {DEEPEST} deep")
         if not isinstance(expression, Mapping) or len(expression) != 1:
-            raise _invalid(f"{_short(expression)} is no object with one key, an operator: give one of {_OPERATORS}")
+            raise _invalid(f"{shortened(expression)} is no object with one key, an operator: give one of {_OPERATORS}")
         [(op, told)] = expression.items()
         match str(op).lower():
             case "and" | "or" as join:
                 if not isinstance(told, list) or len(told) < 2:
-                    raise _invalid(f"{_short(told)} is no list of two or more expressions, which {join!r} needs")
+                    raise _invalid(f"{shortened(told)} is no list of two or more expressions, which {join!r} needs")
                 return "(" + f" {join} ".join(self.of(one, depth + 1) for one in told) + ")"
             case "not":
                 return f"(not {self.of(told, depth + 1)})"
@@ -181,16 +190,17 @@ class _Expression:
                 return self._within(*_pair(op, told))
             case sign if sign in COMPARISONS:
                 return self._compared(COMPARISONS[sign], *_pair(op, told))
-        raise _invalid(f"no operator {_short(op)}; there are {_OPERATORS}")
+        raise _invalid(f"no operator {shortened(op)}; there are {_OPERATORS}")
 
     def _within(self, name: str, values: object) -> str:
         if not isinstance(values, list) or not values:
-            raise _invalid(f"{_short(values)} is no list of one or more values, which 'in' needs for {name}")
-        if COLUMNS.get(name) in ("measured_at", "recorded_at"):
+            raise _invalid(f"{shortened(values)} is no list of one or more values, which 'in' needs for {name}")
+        if FIELD_COLUMNS.get(name) in ("measured_at", "recorded_at"):
             raise _invalid(f"'in' cannot be used with {name}: give <, <=, >, >= or =")
-        if name in COLUMNS:
-            listed = self._parameter([_value(name, COLUMNS[name], _scalar(name, value)) for value in values])
-            return f'case when "{COLUMNS[name]}" is not null then list_contains(${listed}, "{COLUMNS[name]}") end'
+        if name in FIELD_COLUMNS:
+            column = FIELD_COLUMNS[name]
+            listed = self._parameter([_value(name, column, _scalar(name, value)) for value in values])
+            return f'case when "{column}" is not null then list_contains(${listed}, "{column}") end'
         return "(" + " or ".join(self._compared("=", name, value) for value in values) + ")"
 
     def _compared(self, sign: str, name: str, told: object) -> str:
@@ -200,13 +210,13 @@ class _Expression:
         value = _scalar(name, told)
         if name.startswith(METADATA):
             return self._metadata(sign, name, value)
-        if name not in COLUMNS:
-            raise _invalid(f"no field {_short(name)}; there are {', '.join([*COLUMNS, 'metadata.<path>'])}")
-        column = COLUMNS[name]
+        if name not in FIELD_COLUMNS:
+            raise _invalid(f"no field {shortened(name)}; there are {', '.join([*FIELD_COLUMNS, 'metadata.<path>'])}")
+        column = FIELD_COLUMNS[name]
         kind = FIELDS[column].type
         if sign == "=~":
             if kind == INSTANT or column == "volume" or not isinstance(value, str):
-                raise _invalid(f"=~ needs a text for a field that is text, which {name}={_short(value)} is not")
+                raise _invalid(f"=~ needs a text for a field that is text, which {name}={shortened(value)} is not")
             return f'regexp_matches("{column}", ${self._parameter(value)})'
         compared = _value(name, column, value)
         if column == "measured_at" and isinstance(compared, datetime) and sign != "<>":
@@ -216,25 +226,14 @@ class _Expression:
         return f'"{column}" {sign} ${self._parameter(compared)}'
 
     def _metadata(self, sign: str, name: str, value: str | int | float) -> str:
-        path = self._parameter(pointer(name.removeprefix(METADATA)))
-        text = f"json_extract_string(metadata, ${path})"
-        kinds: tuple[str, ...]
-        match value:
-            case bool():
-                kinds, told = ("BOOLEAN",), f"try_cast({text} as boolean)"
-            case int() | float():
-                whole, decimal = ("BIGINT", "UBIGINT", "HUGEINT"), ("DOUBLE",)
-                exact = whole if isinstance(value, int) else decimal
-                kinds = exact if sign in ("=", "<>") else whole + decimal
-                told, value = f"try_cast({text} as double)", _number(name, value)
-            case _:
-                kinds, told = ("VARCHAR",), text
-        if sign == "=~" and kinds != ("VARCHAR",):
-            raise _invalid(f"=~ needs a text, which {_short(value)} for {name} is not")
-        parameter = self._parameter(value)
-        compared = f"regexp_matches({told}, ${parameter})" if sign == "=~" else f"{told} {sign} ${parameter}"
-        listed = ", ".join(f"'{kind}'" for kind in kinds)
-        return f"case when json_type(json_extract(metadata, ${path})) in ({listed}) then {compared} end"
+        if sign == "=~" and not isinstance(value, str):
+            raise _invalid(f"=~ needs a text, which {shortened(value)} for {name} is not")
+        path, parameter = self._parameter(pointer(name.removeprefix(METADATA))), self._parameter(value)
+        try:
+            is_comparable, holds, self.parameters[parameter] = comparison(value, sign, path=path, name=parameter)
+        except InputError as problem:
+            raise _invalid(f"{name}: {problem}") from None
+        return f"case when {is_comparable} then {holds} end"
 
     def _parameter(self, value: object) -> str:
         name = f"e{len(self.parameters)}"
@@ -247,7 +246,7 @@ _OPERATORS = ", ".join([*COMPARISONS, "in", "and", "or", "not"])
 
 def _pair(op: object, told: object) -> tuple[str, object]:
     if not isinstance(told, Mapping) or len(told) != 1:
-        raise _invalid(f"{_short(told)} is no object with one key, a field, which {op!r} needs")
+        raise _invalid(f"{shortened(told)} is no object with one key, a field, which {op!r} needs")
     [(name, value)] = told.items()
     return str(name), value
 
@@ -255,7 +254,7 @@ def _pair(op: object, told: object) -> tuple[str, object]:
 def _scalar(name: str, value: object) -> str | int | float:
     if not isinstance(value, str | int | float):
         raise _invalid(
-            f"{_short(value)} is no text, number or truth value, which {_short(name)} could be compared with"
+            f"{shortened(value)} is no text, number or truth value, which {shortened(name)} could be compared with"
         )
     return value
 
@@ -268,13 +267,13 @@ def _value(name: str, column: str, value: str | int | float) -> object:
                 raise InputError(f"{value!r} is no text")
             return times.instant(value)
         except InputError as problem:
-            raise InputError(f"Failed to parse the timestamp value {_short(value)} of {name}: {problem}") from None
+            raise InputError(f"Failed to parse the timestamp value {shortened(value)} of {name}: {problem}") from None
     if isinstance(value, bool):
         raise _invalid(f"{name} cannot be compared with {value!r}: give a text or a number")
     if column != "volume":
         return str(value)
     if isinstance(value, str):
-        raise _invalid(f"{name} cannot be compared with the text {_short(value)}: give a number")
+        raise _invalid(f"{name} cannot be compared with the text {shortened(value)}: give a number")
     return _number(name, value)
 
 
@@ -282,12 +281,7 @@ def _number(name: str, value: int | float) -> float:
     try:
         return float(value)
     except OverflowError:
-        raise _invalid(f"no {name} is as large as {_short(value)}") from None
-
-
-def _short(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 100 else f"{text[:99]}…"
+        raise _invalid(f"no {name} is as large as {shortened(value)}") from None
 
 
 def _invalid(why: str) -> InputError:

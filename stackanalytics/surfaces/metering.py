@@ -5,11 +5,11 @@ It is served below ``/v2`` as Ceilometer does and, as its blueprint has it, with
 Source: Ceilometer's blueprint of API v2, and the behaviour of Ceilometer 7.0.0.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import wraps
 from http import HTTPStatus
-from typing import Any, TypeAlias
+from typing import Any
 from urllib.parse import unquote
 
 import polars as pl
@@ -26,13 +26,11 @@ from stackanalytics.surfaces import metering_description as told
 from stackanalytics.surfaces.metering_error import routing_wording, unknown_argument, wording
 from stackanalytics.surfaces.metering_identity import HEADERS, identity
 from stackanalytics.surfaces.metering_page import PAGE, page, selected, total
-from stackanalytics.surfaces.metering_query import Arguments, Form, arguments
+from stackanalytics.surfaces.metering_query import NOTHING, Arguments, Form, arguments
 from stackanalytics.surfaces.metering_row import Row
-from stackanalytics.surfaces.route import RefusedError, Reply, Request, Route, Surface, first_sentence
+from stackanalytics.surfaces.route import Answer, RefusedError, Reply, Request, Route, Surface, first_sentence
 
-Endpoint: TypeAlias = Callable[[Lake, Request, datetime], object]
-
-READ_HEADERS = (*HEADERS, "Accept", "Content-Type", "Host")
+READ_HEADERS = (*HEADERS, "Accept", "Content-Type", "Host", "X-Forwarded-Proto")
 HIGHEST_ROWS = 100_000
 
 OWNERS = ("source", "project", "project_id", "user", "user_id", "resource", "resource_id")
@@ -40,7 +38,6 @@ METERS = Form((*PAGE, "unique"), structures=("q",), filters=OWNERS)
 SAMPLES = Form(PAGE, structures=("q",), filters=OWNERS)
 RESOURCES = Form((*PAGE, "meter_links"), structures=("q",), filters=OWNERS)
 STATISTICS = Form(("period", "timezone", "aligned", "empty"), ("groupby", "s"), ("q", "aggregate"), OWNERS)
-NOTHING = Form(lists=())
 FIELDS_ONLY = Form()
 
 
@@ -86,7 +83,7 @@ def statistics(lake: Lake, request: Request, now: datetime) -> object:
     asked = arguments(request, STATISTICS)
     fields = asked.selected(metering_row.STATISTIC_FIELDS)
     query = identity(request).scoped(_of_any_meter(asked.conditions()))
-    groups = _groups(asked)
+    groups = asked.texts("groupby")
     aggregates = {name: name for name in map(_aggregate, asked.structures["aggregate"])}
     found = meter_statistic.statistics(
         lake,
@@ -115,7 +112,7 @@ def resources(lake: Lake, request: Request, now: datetime) -> object:
     query = identity(request).scoped(asked.conditions())
     has_links = asked.whole("meter_links") != 0
     limit, offset = asked.page()
-    found = meter.resources(lake, query=query, limit=limit + 1, offset=offset)
+    found = meter.resources(lake, query=query, limit=limit + 1, offset=offset, metadata="metadata" in fields)
     count = total((limit, offset), found.height, lambda: resource_count(lake, query=query))
     rows = _resource_rows(lake, request, found.head(limit), has_links=has_links and "links" in fields)
     return page(request, rows, fields, (limit, offset), count)
@@ -128,8 +125,8 @@ def resource(lake: Lake, request: Request, now: datetime) -> object:
     # clients quote a slash in an id twice
     for id in dict.fromkeys((said, unquote(said))):
         query = identity(request).scoped([Condition("resource_id", "eq", id)])
-        found = meter.resources(lake, query=query, limit=1)
-        for row in _resource_rows(lake, request, found, has_links=True):
+        found = meter.resources(lake, query=query, limit=1, metadata="metadata" in fields)
+        for row in _resource_rows(lake, request, found, has_links="links" in fields):
             return {name: row[name] for name in fields}
     raise NotFoundError(f"Resource {said} Not Found: /v2/resources lists them")
 
@@ -169,7 +166,8 @@ def _samples(lake: Lake, request: Request, form: Mapping[str, str], name: str | 
     conditions = asked.conditions() if name is None else _of_any_meter(asked.conditions())
     query = identity(request).scoped(conditions)
     limit, offset = asked.page()
-    found = meter.samples(lake, meter=name, query=query, limit=limit + 1, offset=offset)
+    has_metadata = "metadata" in [form[field] for field in fields]
+    found = meter.samples(lake, meter=name, query=query, limit=limit + 1, offset=offset, metadata=has_metadata)
     count = total((limit, offset), found.height, lambda: sample_count(lake, meter=name, query=query))
     return page(request, metering_row.samples(found.head(limit), form), fields, (limit, offset), count)
 
@@ -177,14 +175,15 @@ def _samples(lake: Lake, request: Request, form: Mapping[str, str], name: str | 
 def _resource_rows(lake: Lake, request: Request, found: pl.DataFrame, *, has_links: bool) -> list[Row]:
     measured: dict[str, list[str]] = {}
     if has_links:
-        for id, name in resource_meters(lake, resources=found["resource"].to_list()).iter_rows():
+        ids, seen = found["resource"].to_list(), identity(request).scoped([])
+        for id, name in resource_meters(lake, resources=ids, query=seen).iter_rows():
             measured.setdefault(id, []).append(name)
     return metering_row.resources(found, measured, _base(request))
 
 
 def _of_any_meter(asked: Sequence[Condition]) -> list[Condition]:
     """Return conditions without those on the meter, which the path names."""
-    return [condition for condition in asked if condition.field != "meter"]
+    return [condition for condition in asked if FIELD_COLUMNS.get(condition.field) != "meter"]
 
 
 def _without_time(asked: Sequence[Condition]) -> Sequence[Condition]:
@@ -208,48 +207,28 @@ def _period(asked: Arguments) -> int | str | None:
     return seconds or None
 
 
-def _groups(asked: Arguments) -> list[str]:
-    groups = asked.texts("groupby")
-    # they become columns of a frame, whose names differ in more than case
-    if len({name.lower() for name in groups}) < len(groups) or not all(name.isprintable() for name in groups):
-        valid = ("resource_id", "project_id", "user_id", "source", "metadata.<path>, each in one spelling")
-        raise unknown_argument(groups, valid, why="Invalid groupby fields")
-    return groups
-
-
 def _aggregate(entry: Any) -> str:
     parameter = str(entry.get("param", ""))
     return f"{entry['func']}/{parameter}" if parameter else str(entry["func"])
 
 
 def _base(request: Request) -> str:
-    return f"http://{request.header('Host') or 'localhost'}"
-
-
-def accepts_json(accept: str | None) -> bool:
-    """Tell whether a header ``Accept`` allows JSON."""
-    if not accept:
-        return True
-    for part in accept.split(","):
-        kind, *details = (detail.strip().lower() for detail in part.split(";"))
-        is_refused = any(detail.replace(" ", "") in ("q=0", "q=0.0", "q=0.00", "q=0.000") for detail in details)
-        if kind in ("*/*", "application/*", "application/json") and not is_refused:
-            return True
-    return False
+    """Return where this server is for who asks, perhaps through a proxy."""
+    first = (request.header("X-Forwarded-Proto") or "").partition(",")[0].strip().lower()
+    return f"{first if first in ('http', 'https') else 'http'}://{request.header('Host') or 'localhost'}"
 
 
 def _route(
     path: str,
-    endpoint: Endpoint,
+    endpoint: Answer,
     *,
     method: str = "GET",
-    is_timely: bool = False,
     is_reading: bool = False,
     **described: Any,
 ) -> Route:
     @wraps(endpoint)
     def answer(lake: Lake, request: Request, now: datetime) -> object:
-        if not accepts_json(request.header("Accept")):
+        if not _accepts_json(request.header("Accept")):
             message = f"Accept: {request.header('Accept')} leaves out application/json, which is what there is"
             raise RefusedError(HTTPStatus.NOT_ACCEPTABLE, message, is_routing=True)
         return endpoint(lake, request, now)
@@ -259,12 +238,24 @@ def _route(
         answer,
         first_sentence(endpoint),
         method=method,
-        is_timely=is_timely,
         is_stateful=True,
         is_reading=is_reading,
         reads_headers=READ_HEADERS,
+        detail="" if described.get("is_former") else told.detail(described.get("parameters", ())),
         **described,
     )
+
+
+def _accepts_json(accept: str | None) -> bool:
+    """Tell whether a header ``Accept`` allows JSON."""
+    if not accept:
+        return True
+    for part in accept.split(","):
+        kind, *details = (detail.strip().lower() for detail in part.split(";"))
+        is_refused = any(detail.replace(" ", "") in ("q=0", "q=0.0", "q=0.00", "q=0.000") for detail in details)
+        if kind in ("*/*", "application/*", "application/json") and not is_refused:
+            return True
+    return False
 
 
 def _meters(prefix: str) -> tuple[Route, ...]:
@@ -285,7 +276,7 @@ def _meters(prefix: str) -> tuple[Route, ...]:
             method="POST",
             body=told.ANY_SAMPLES_BODY,
             parameters=(told.DIRECT,),
-            refusals=told.TAKING,
+            refusals=told.UNREADABLE,
             **taken,
         ),
         _route(
@@ -299,7 +290,7 @@ def _meters(prefix: str) -> tuple[Route, ...]:
             method="POST",
             body=told.SAMPLES_BODY,
             parameters=(posted_part, told.DIRECT),
-            refusals=told.TAKING,
+            refusals=told.UNREADABLE,
             **taken,
         ),
         _route(
@@ -307,7 +298,7 @@ def _meters(prefix: str) -> tuple[Route, ...]:
             metering_write.redefine,
             method="PUT",
             body=told.DEFINITION_BODY,
-            **told.one("definition", told.DEFINITION, meter_part, refusals=told.TAKING),
+            **told.one("definition", told.DEFINITION, meter_part, refusals=(HTTPStatus.NOT_FOUND, *told.UNREADABLE)),
         ),
         _route(
             f"{prefix}/meters/<meter>",
@@ -315,7 +306,7 @@ def _meters(prefix: str) -> tuple[Route, ...]:
             method="DELETE",
             status=HTTPStatus.NO_CONTENT,
             parameters=(hidden_part,),
-            refusals=told.FINDING,
+            refusals=(HTTPStatus.NOT_FOUND, HTTPStatus.NOT_ACCEPTABLE),
         ),
         _route(
             f"{prefix}/meters/<meter>/statistics",
@@ -345,7 +336,7 @@ def _samples_and_others() -> tuple[Route, ...]:
     id_part = told.part("id", "Id of the sample.", "sample-1")
     paged = {"headers": told.PAGE_HEADERS}
     return (
-        _route("/v2", version, returns=told.VERSION, example=_VERSION, refusals=told.READING),
+        _route("/v2", version, returns=told.VERSION, example=_VERSION, refusals=told.UNREADABLE),
         _route("/v2/samples", samples, **told.many("sample", told.SAMPLE, asked, **paged)),
         _route("/v2/samples/<id>", sample, **told.one("sample", told.SAMPLE, id_part)),
         _route(
@@ -354,14 +345,14 @@ def _samples_and_others() -> tuple[Route, ...]:
             method="POST",
             is_reading=True,
             body=told.COMPLEX_BODY,
-            **told.many("sample", told.SAMPLE, (), refusals=told.TAKING, **paged),
+            **told.many("sample", told.SAMPLE, (), **paged),
         ),
         _route(
             "/v2/capabilities",
             capabilities,
             returns=told.CAPABILITIES,
             example=_CAPABILITIES,
-            refusals=told.READING,
+            refusals=told.UNREADABLE,
         ),
     )
 
@@ -372,6 +363,8 @@ def _events() -> tuple[Route, ...]:
     trait_part = told.part("trait", "Name of the trait.", "state")
     id_part = told.part("message_id", "Id of the event.", "event-1")
     asked = (*told.CONDITIONS, told.SELECTED, *told.PAGE)
+    trait_asked = (type_part, trait_part, told.SELECTED, *told.PAGE)
+    for_admins = (HTTPStatus.UNAUTHORIZED, *told.UNREADABLE)
     paged = {"headers": told.PAGE_HEADERS}
     return (
         _route(
@@ -379,26 +372,28 @@ def _events() -> tuple[Route, ...]:
             metering_event.event_types,
             returns={"type": "array", "items": {"type": "string"}},
             example=["compute.instance.resize.end"],
-            refusals=told.READING,
+            refusals=for_admins,
         ),
         _route(
             "/v2/event_types/<event_type>",
             metering_event.event_type,
             parameters=(type_part,),
-            refusals=told.FINDING,
+            refusals=(HTTPStatus.NOT_FOUND, HTTPStatus.NOT_ACCEPTABLE),
             is_former=True,
         ),
         _route(
             "/v2/event_types/<event_type>/traits",
             metering_event.traits,
-            **told.many("trait", told.TRAIT, (type_part, told.SELECTED)),
+            **told.many("trait", told.TRAIT, (type_part, told.SELECTED), refusals=for_admins),
         ),
         _route(
             "/v2/event_types/<event_type>/traits/<trait>",
             metering_event.trait,
-            **told.many("trait", told.TRAIT, (type_part, trait_part, told.SELECTED, *told.PAGE), **paged),
+            **told.many("trait", told.TRAIT, trait_asked, refusals=for_admins, **paged),
         ),
-        _route("/v2/events", metering_event.events, **told.many("event", told.EVENT, asked, **paged)),
+        _route(
+            "/v2/events", metering_event.events, **told.many("event", told.EVENT, asked, refusals=told.SEEING, **paged)
+        ),
         _route(
             "/v2/events/<message_id>",
             metering_event.one_event,
@@ -430,6 +425,7 @@ def _surface(prefix: str, about: str, *routes: Route) -> Surface:
         wording=wording,
         routing_wording=routing_wording,
         errors=told.ERROR,
+        refused=told.REFUSED,
         about=about,
     )
 

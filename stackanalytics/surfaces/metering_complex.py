@@ -3,8 +3,8 @@
 Source: the behaviour of Ceilometer 7.0.0.
 """
 
-from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
 import msgspec
 
@@ -14,12 +14,11 @@ from stackanalytics.lake import Lake
 from stackanalytics.surfaces import metering_row
 from stackanalytics.surfaces.metering_error import invalid_input, unknown_argument
 from stackanalytics.surfaces.metering_identity import Identity, identity, not_authorized
-from stackanalytics.surfaces.metering_page import page, total
-from stackanalytics.surfaces.metering_query import Arguments, Form, arguments, json_body
+from stackanalytics.surfaces.metering_page import PAGE, page, total
+from stackanalytics.surfaces.metering_query import NOTHING, Arguments, arguments, json_body
 from stackanalytics.surfaces.route import Request
 
-MEMBERS = ("filter", "orderby", "limit", "offset")
-NOTHING = Form(lists=())
+MEMBERS = ("filter", "orderby", *PAGE)
 
 
 def samples(lake: Lake, request: Request, now: datetime) -> object:
@@ -31,7 +30,7 @@ def samples(lake: Lake, request: Request, now: datetime) -> object:
     for name in told:
         if name not in MEMBERS:
             raise unknown_argument([name], MEMBERS, why=f"Unknown attribute for argument body: {name}")
-    numbers = {name: _number(name, told[name]) for name in ("limit", "offset") if told.get(name) is not None}
+    numbers = {name: _number(name, told[name]) for name in PAGE if told.get(name) is not None}
     limit, offset = Arguments(numbers).page()
     expression = _scoped(_json(told.get("filter"), "Filter expression"), identity(request))
     order = _json(told.get("orderby"), "Order-by expression")
@@ -43,8 +42,8 @@ def samples(lake: Lake, request: Request, now: datetime) -> object:
     return page(request, rows, tuple(metering_row.SAMPLE), (limit, offset), count)
 
 
-def _scoped(expression: Filter | None, who: Identity) -> Filter | None:
-    """Return an expression for what may be seen."""
+def _scoped(expression: Any, who: Identity) -> Any:
+    """Return an expression for what may be seen; what is none, the query refuses."""
     if who.is_admin:
         return expression
     own: Filter = {"=": {"project_id": who.own_project()}}
@@ -62,13 +61,13 @@ def _number(name: str, value: object) -> str | int | float:
     return value
 
 
-def _json(told: object, what: str) -> Mapping[str, object] | None:
+def _json(told: object, what: str) -> object:
     """Read what is a JSON text, or what such a text would say."""
     if told is None or told == "":
         return None
     if not isinstance(told, str):
-        return told  # type: ignore[return-value]  # whatever else it is, the query refuses
+        return told
     try:
-        return msgspec.json.decode(told)  # type: ignore[no-any-return]  # likewise
+        return msgspec.json.decode(told)
     except (msgspec.DecodeError, UnicodeError, RecursionError) as problem:
         raise InputError(f"{what} not valid: it is no JSON: {problem}") from None

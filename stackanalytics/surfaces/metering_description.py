@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 from typing import Any
 
+from stackanalytics.analytics.metadata_value import FALSE, TRUE
 from stackanalytics.analytics.meter_slice import CALENDAR
 from stackanalytics.schema import FIELDS, INSTANT
 from stackanalytics.surfaces import metering_row
@@ -18,7 +19,7 @@ from stackanalytics.surfaces.description import (
     list_schema,
     object_schema,
 )
-from stackanalytics.surfaces.metering_query import DEFAULT_LIMIT, FALSE, HIGHEST_LIMIT, TRUE
+from stackanalytics.surfaces.metering_query import DEFAULT_LIMIT, HIGHEST_LIMIT
 from stackanalytics.surfaces.parameter import COUNT
 
 ERROR = object_schema(
@@ -33,15 +34,28 @@ ERROR = object_schema(
     title="Fault",
     description="an error as Ceilometer's clients read it; a text alone, where HTTP itself refuses",
 )
-# beside what all refuse: other projects, members where admins are asked for, and clients that accept no JSON
-READING = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_ACCEPTABLE, HTTPStatus.UNSUPPORTED_MEDIA_TYPE)
-FINDING = (*READING, HTTPStatus.NOT_FOUND)
-TAKING = (*FINDING, HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+# beside what all refuse: clients that accept no JSON, and bodies that cannot be read
+UNREADABLE = (
+    HTTPStatus.NOT_ACCEPTABLE,
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+)
+SEEING = (HTTPStatus.FORBIDDEN, *UNREADABLE)
+READING = (HTTPStatus.UNAUTHORIZED, *SEEING)
+FINDING = (HTTPStatus.NOT_FOUND, *SEEING)
+REFUSED: Mapping[HTTPStatus, str] = {
+    HTTPStatus.UNAUTHORIZED: "What is asked for is of another project or, of types of events, for admins.",
+    HTTPStatus.FORBIDDEN: "X-Roles has no admin, and there is no X-Project-Id, for events no X-User-Id; or only admins"
+    " may do this.",
+}
 
-QUERY = (
+CONDITIONAL = (
     "Conditions are spelled q.field=…&q.op=…&q.value=… once for each, q[].field=… likewise, or q[0].field=… with any"
-    " numbers; all of this can be a JSON object in the body, too. The headers X-Roles, X-User-Id and X-Project-Id tell"
-    " who asks: with none of them everything may be seen."
+    " numbers; all of this can be a JSON object in the body, too."
+)
+STRICT = (
+    "Arguments that are not known are refused, and so are those given twice that are told once. The headers X-Roles,"
+    " X-User-Id and X-Project-Id tell who asks: with none of them everything may be seen."
 )
 
 _ISO: Schema = {"type": ["string", "null"], "pattern": r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{6})?$"}
@@ -305,10 +319,16 @@ COMPLEX_BODY = Body(
 
 def many(kind: str, schema: Schema, parameters: Iterable[Parameter], **more: Any) -> dict[str, Any]:
     """Return the description of a list of objects of a kind."""
-    told = {"returns": list_schema(schema), "example": [EXAMPLES[kind]], "detail": QUERY, "refusals": READING}
+    told = {"returns": list_schema(schema), "example": [EXAMPLES[kind]], "refusals": READING}
     return {**told, "parameters": tuple(parameters), **more}
 
 
 def one(kind: str, schema: Schema, *parameters: Parameter, **more: Any) -> dict[str, Any]:
     """Return the description of one object of a kind."""
     return {"returns": schema, "example": EXAMPLES[kind], "refusals": FINDING, "parameters": parameters, **more}
+
+
+def detail(parameters: Iterable[Parameter]) -> str:
+    """Return how arguments are read, of a route with these."""
+    has_conditions = CONDITIONS[0] in parameters
+    return f"{CONDITIONAL} {STRICT}" if has_conditions else STRICT

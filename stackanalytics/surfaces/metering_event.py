@@ -28,8 +28,8 @@ from stackanalytics.lake import Lake
 from stackanalytics.surfaces.encoding import YEARS
 from stackanalytics.surfaces.metering_error import invalid_input
 from stackanalytics.surfaces.metering_identity import Identity, forbidden, identity
-from stackanalytics.surfaces.metering_page import page, selected, total
-from stackanalytics.surfaces.metering_query import HIGHEST_LIMIT, Form, Structure, arguments
+from stackanalytics.surfaces.metering_page import PAGE, page, selected, total
+from stackanalytics.surfaces.metering_query import HIGHEST_LIMIT, NOTHING, Form, Structure, arguments
 from stackanalytics.surfaces.metering_row import Row, iso
 from stackanalytics.surfaces.route import Request
 
@@ -41,9 +41,8 @@ RESERVED = {"event_type": "eq", "message_id": "eq", "start_timestamp": "ge", "en
 
 _HIGHEST_NUMBER = 2**63 - 1
 
-EVENTS = Form(("limit", "offset"), structures=("q",))
-TRAITS = Form(("limit", "offset"))
-NOTHING = Form(lists=())
+EVENTS = Form(PAGE, structures=("q",))
+TRAITS = Form(PAGE)
 
 
 def event_types(lake: Lake, request: Request, now: datetime) -> object:

@@ -16,7 +16,8 @@ from typing import TypeAlias
 
 import msgspec
 
-from stackanalytics.analytics.meter_query import Condition, metadata_path, typed
+from stackanalytics.analytics.metadata_value import FALSE, TRUE, metadata_path, typed
+from stackanalytics.analytics.meter_query import Condition
 from stackanalytics.errors import InputError
 from stackanalytics.surfaces.metering_error import given_several_times, invalid_input, unknown_argument
 from stackanalytics.surfaces.route import RefusedError, Request
@@ -38,8 +39,6 @@ JSON_TYPES = ("application/json", "application/javascript", "text/javascript")
 
 _NAME = re.compile(r"(\w+)(?:\[(\d{0,9})\])?(?:\.(\w+))?", re.ASCII)
 _WHOLE = re.compile(r"\s*[+-]?\d{1,18}\s*", re.ASCII)
-_HIGHEST_NUMBER = 2**1000
-TRUE, FALSE = ("true", "t", "yes", "y", "on", "1"), ("false", "f", "no", "n", "off", "0")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +55,9 @@ class Form:
         """The arguments as people write them."""
         structured = [f"{name}.{attribute}" for name in self.structures for attribute in STRUCTURES[name]]
         return [*structured, *self.single, *self.lists, *self.filters]
+
+
+NOTHING = Form(lists=())
 
 
 @dataclass(frozen=True, slots=True)
@@ -306,7 +308,4 @@ def _condition(entry: Structure) -> Condition:
     op, kind = str(entry.get("op", "")) or "eq", str(entry.get("type", "")) or None
     if metadata_path(field) is None:
         return Condition(field, op, str(value))
-    read = typed(str(value), kind) if kind is not None or isinstance(value, str) else value
-    if isinstance(read, int) and abs(read) > _HIGHEST_NUMBER:
-        raise invalid_input("value", f"{str(value)[:40]}…", "no number of metadata is as large")
-    return Condition(field, op, read)
+    return Condition(field, op, typed(str(value), kind) if kind is not None or isinstance(value, str) else value)

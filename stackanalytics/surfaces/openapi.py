@@ -6,7 +6,7 @@ from http import HTTPStatus
 from importlib.metadata import version
 from typing import Any
 
-from stackanalytics.surfaces.description import Body, Header, Parameter, Schema
+from stackanalytics.surfaces.description import Body, Header, Parameter
 from stackanalytics.surfaces.route import Route, Surface
 
 PATH = "/openapi.json"
@@ -54,7 +54,7 @@ def _operation(route: Route, surface: Surface) -> dict[str, Any]:
         "operationId": _operation_id(route),
         "summary": route.about,
         "parameters": [_parameter(parameter) for parameter in route.parameters],
-        "responses": {**_success(route), **_refusals(route, surface.errors)},
+        "responses": {**_success(route), **_refusals(route, surface)},
     }
     if route.detail:
         operation["description"] = route.detail
@@ -101,13 +101,20 @@ def _success(route: Route) -> dict[str, Any]:
     return {_key(route.status): told}
 
 
-def _refusals(route: Route, errors: Schema) -> dict[str, Any]:
+def _refusals(route: Route, surface: Surface) -> dict[str, Any]:
     statuses = {HTTPStatus.BAD_REQUEST, *route.refusals, *([HTTPStatus.FORBIDDEN] if route.writes else [])}
-    content = {"application/json": {"schema": errors}}
+    content = {"application/json": {"schema": surface.errors}}
     return {
-        _key(status): {"description": _REFUSED.get(status, status.description), "content": content}
+        _key(status): {"description": _refused(status, route, surface), "content": content}
         for status in sorted(statuses)
     }
+
+
+def _refused(status: HTTPStatus, route: Route, surface: Surface) -> str:
+    meant = surface.refused.get(status, "")
+    if status == HTTPStatus.FORBIDDEN and route.writes:
+        return f"{_ONLY_READS} {meant and f'Or: {meant}'}".rstrip()
+    return meant or _REFUSED.get(status, status.description)
 
 
 def _key(status: HTTPStatus) -> str:
@@ -118,9 +125,9 @@ def _header(header: Header) -> dict[str, Any]:
     return {"description": header.about, "schema": header.schema}
 
 
+_ONLY_READS = "The server only reads: it was started without --allow-writes."
 _REFUSED = {
     HTTPStatus.BAD_REQUEST: "The request cannot be understood; the message names what was given and what would work.",
-    HTTPStatus.FORBIDDEN: "The server only reads: it was started without --allow-writes.",
     HTTPStatus.NOT_FOUND: "There is nothing of that name or number.",
     HTTPStatus.INTERNAL_SERVER_ERROR: "What is stored contradicts itself.",
 }

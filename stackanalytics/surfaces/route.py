@@ -120,8 +120,8 @@ class Route:
 class Surface:
     """The routes below one prefix, how they word errors, and the form of these; the rest is for people.
 
-    One without a prefix has a ``name``. What HTTP itself refuses, an unknown path or method, has the
-    form ``routing_wording``, if there is one.
+    One without a prefix has a ``name``. ``refused`` tells what statuses of errors mean here. What HTTP itself
+    refuses, an unknown path or method, has the form ``routing_wording``, if there is one.
     """
 
     prefix: str
@@ -129,6 +129,7 @@ class Surface:
     wording: Wording
     routing_wording: Wording | None = None
     errors: Schema = field(default_factory=dict)
+    refused: Mapping[HTTPStatus, str] = field(default_factory=dict)
     about: str = ""
     name: str = ""
 

@@ -2,12 +2,14 @@
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from metered import metered_lake
 
 import stackanalytics as sa
 from stackanalytics import Condition
+from stackanalytics.testing import lake_of, notification, sample, samples_of
 
 NESTED = {"flavor": {"name": "m1.tiny"}, "lst": ["x", "y"], "a.b": 1}
 # time, meter, volume, resource, project, and metadata
@@ -116,6 +118,66 @@ def test_resources_are_as_their_newest_sample_tells(lake: sa.Lake) -> None:
     assert sa.resources(lake, limit=1, offset=2)["resource"].to_list() == ["r3"]
 
 
+def test_ties(tmp_path: Path) -> None:
+    """Of samples at the same time the one that tells more counts, for meters as for resources."""
+    twins = [sample("m", "2013-01-01", 1, tenant=tenant, user=user) for tenant, user in [("p1", None), (None, "u1")]]
+    with samples_of(tmp_path, twins) as lake:
+        assert sa.meters(lake).select("tenant", "user").rows() == [("p1", None)]
+        assert sa.resources(lake).select("tenant", "user").rows() == [("p1", None)]
+
+
+@pytest.mark.parametrize("sent", ["posted", "notified"])
+def test_resources_are_as_samples_tell_that_are_asked_for(sent: str, tmp_path: Path) -> None:
+    """Of samples at the same time only those count that meet the conditions, with metadata of their own."""
+    owners = [("p1", 5), ("p2", 6), ("p3", 7)]
+    if sent == "posted":
+        given = [sample("m", "2013-01-01", 1, tenant=owner, metadata={"size": size}) for owner, size in owners]
+        lake = samples_of(tmp_path, given)
+    else:
+        at = "2013-01-01"
+        told = [{"at": at, "meter": "m", "volume": 1, "project_id": owner, "size": size} for owner, size in owners]
+        lake = metered_lake(tmp_path, told)
+
+    with lake:
+        found = [sa.resources(lake, query=query) for query in ("project=p2", "metadata.size=5", None)]
+
+    assert [frame["tenant"].to_list() for frame in found] == [["p2"], ["p1"], ["p3"]]
+    assert [json.loads(frame["metadata"][0])["size"] for frame in found] == [6, 5, 7]
+
+
+def test_metadata_can_be_left_out(lake: sa.Lake) -> None:
+    """Without metadata everything else is the same."""
+    for told, without in (
+        (sa.samples(lake, limit=3), sa.samples(lake, limit=3, metadata=False)),
+        (sa.query_samples(lake, limit=3), sa.query_samples(lake, limit=3, metadata=False)),
+        (sa.resources(lake), sa.resources(lake, metadata=False)),
+    ):
+        assert without["metadata"].null_count() == 3
+        assert without.schema == told.schema
+        assert without.drop("metadata").equals(told.drop("metadata"))
+
+
+def test_metadata_are_those_of_the_view(tmp_path: Path) -> None:
+    """Metadata of any column of notifications are told, as SQL tells them, though few columns are read for a page."""
+    told = notification("compute.instance.update", "2013-01-01", instance="i-1", root_gb=7, task="t")
+    lake_of(tmp_path, [told]).close()
+    (tmp_path / "meters.toml").write_text("""
+        [[notifications]]
+        event_types = ["compute.instance.*"]
+        resource = "instance"
+        metadata = { disk = "root_gb", of = "publisher_id", task = "task", exchange = "exchange" }
+        meters = [{ name = "m:{priority}", type = "gauge", unit = "unit", volume = 1 }]
+    """)
+
+    with sa.open_lake(tmp_path) as lake:
+        [told] = sa.samples(lake, meter="m:INFO")["metadata"]
+
+        [viewed] = lake.sql("select cast(metadata as varchar) from samples where meter = 'm:INFO'").to_series()
+        assert told == viewed
+        assert json.loads(told)["disk"] == 7
+        assert json.loads(told)["task"] == "t"
+
+
 def test_one_resource(lake: sa.Lake) -> None:
     """A resource is found by its id; of another there is no row."""
     assert json.loads(sa.resource(lake, "r2")["metadata"][0])["nested"] == NESTED
@@ -136,11 +198,13 @@ def test_who_there_is(lake: sa.Lake) -> None:
         ("resource!=r1", "unimplemented operator for resource"),
         ("timestamp=2013-01-01", "unimplemented operator for timestamp"),
         ("timestamp>yesterday", "invalid timestamp format"),
+        ("metadata.name<None", "unimplemented operator for metadata.name=None: give one of ['eq', 'ne']"),
+        ("metadata.size=" + "9" * 400, "no number of metadata is as large as 999"),
         ("search_offset=10", "cannot be used without timestamp"),
         ("search_offset=x;timestamp>2013-01-01", "search_offset=x"),
         ("search_offset=99999999999;timestamp>2013-01-01", "search_offset"),
         ("search_offset=99999999;timestamp>0002-01-01", "make no date"),
-        ("volume>much", "volume=much"),
+        ("volume>much", "volume='much' is no number"),
         ("metadata.=1", "no path"),
         ("metadata.a..b=1", "no path"),
         ("metadata.size=integer::x", "expected data type integer"),
@@ -153,6 +217,39 @@ def test_what_cannot_be_asked(query: str, said: str, lake: sa.Lake) -> None:
     with pytest.raises(sa.InputError) as caught:
         sa.samples(lake, query=query)
     assert said in str(caught.value)
+
+
+@pytest.mark.parametrize("field", ["volume", "metadata.size"])
+def test_numbers_that_cannot_be_asked(field: str, lake: sa.Lake) -> None:
+    """Numbers that no volume and no metadata can be are refused, however many digits they have."""
+    for number in (10**400, -(10**400), 10**5000):
+        with pytest.raises(sa.InputError):
+            sa.samples(lake, query=[Condition(field, "eq", number)])
+        with pytest.raises(sa.InputError):
+            sa.query_samples(lake, filter={"=": {field: number}})
+
+
+def test_whole_numbers_are_compared_to_the_last_digit(tmp_path: Path) -> None:
+    """Whole numbers that are one double are told apart, and found beyond 64 bits; floats like them are no integers."""
+    large = [2**53, 2**53 + 1, 2**64 - 1, 2**64, -(2**63) - 1, 2**64 + 0.0]
+    stored = [sample("m", f"2013-01-01 0{place}:00", place, metadata={"n": n}) for place, n in enumerate(large)]
+    with samples_of(tmp_path, stored) as lake:
+
+        def found(op: str, value: float) -> list[list[float]]:
+            signs = {"eq": "=", "ne": "!=", "ge": ">="}
+            asked = [Condition("metadata.n", op, value)]
+            filter = {signs[op]: {"metadata.n": value}}
+            frames = (sa.samples(lake, query=asked), sa.query_samples(lake, filter=filter))
+            return [frame["volume"].sort().to_list() for frame in frames]
+
+        assert found("eq", 2**53) == [[0]] * 2
+        assert found("eq", 2**53 + 1) == [[1]] * 2
+        assert found("ne", 2**53) == [[1, 2, 3, 4]] * 2
+        assert found("ge", 2**53 + 1) == [[1, 2, 3, 5]] * 2
+        assert found("eq", 2**64) == [[3]] * 2
+        assert found("eq", -(2**63) - 1) == [[4]] * 2
+        assert found("eq", 2.0**64) == [[5]] * 2
+        assert found("ge", 2**64) == [[3, 5]] * 2
 
 
 def test_meters_cannot_be_asked_about_times(lake: sa.Lake) -> None:

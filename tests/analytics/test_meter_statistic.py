@@ -225,6 +225,13 @@ def test_what_cannot_be_asked(wrong: dict[str, object], lake: sa.Lake) -> None:
         sa.statistics(lake, "volume.size", **wrong)  # type: ignore[arg-type]  # that is what is refused
 
 
+@pytest.mark.parametrize("meter", ["volume.size", "nothing"])
+def test_no_period_has_no_empty_ones(meter: str, lake: sa.Lake) -> None:
+    """Empty periods need a period, whether there are samples or not."""
+    with pytest.raises(sa.InputError, match="give a period"):
+        sa.statistics(lake, meter, empty=True)
+
+
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(period=st.integers(1, 100_000), end=st.integers(0, 60 * 24))
 def test_slices_and_groups_add_up(period: int, end: int, lake: sa.Lake) -> None:

@@ -12,8 +12,9 @@ import schemathesis
 from described import SERVED, fill
 from serving import running
 
-from stackanalytics.surfaces import openapi, stacky, stacky_description
+from stackanalytics.surfaces import metering, openapi, stacky, stacky_description
 from stackanalytics.surfaces.encoding import ERROR_TABLE, error_table
+from stackanalytics.surfaces.metering_query import LARGEST_BODY
 from stackanalytics.surfaces.own import own_surface
 from stackanalytics.surfaces.route import Route, Surface
 
@@ -37,12 +38,12 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield address
 
 
-def asked(url: str, route: Route, said: dict[str, object]) -> requests.Response:
+def asked(url: str, route: Route, said: dict[str, object], **more: str) -> requests.Response:
     """What a route answers to its required parameters and others."""
     told = {p.name: p.example for p in route.parameters if p.is_required or p.place == "path"} | said
     places = {p.name: p.place for p in route.parameters}
     path = re.sub(r"<(\w+)>", lambda part: quote(str(told[part[1]]), safe=""), route.path)
-    query = {name: str(value) for name, value in told.items() if places[name] == "query"}
+    query = {name: str(value) for name, value in told.items() if places[name] == "query"} | more
     headers = {name: str(value) for name, value in told.items() if places[name] == "header"}
     body: dict[str, Any] = {}
     if route.body is not None:
@@ -87,6 +88,44 @@ def test_everything_is_told_to_people(described: dict[str, Any]) -> None:
         assert re.fullmatch(r"[A-Z].*\.", operation.get("description", "None."))
         for parameter in operation["parameters"]:
             assert re.match(r"[A-Z`].*\.$", parameter["description"], re.DOTALL), parameter
+
+
+METERING = [route for surface in metering.SURFACES for route in surface.routes]
+METERED = [route for route in METERING if not route.is_former]
+
+
+@pytest.mark.parametrize("route", METERED, ids=named)
+def test_what_is_not_known_is_refused(url: str, route: Route) -> None:
+    """Ceilometer's routes refuse unknown arguments, and say so; of conditions those tell that have some."""
+    response = asked(url, route, {}, bogus="1")
+
+    assert response.status_code == 400, response.text
+    assert "Arguments that are not known are refused" in route.detail
+    assert ("q.field=" in route.detail) == ("q.field" in [p.name for p in route.parameters])
+
+
+@pytest.mark.parametrize("route", METERED, ids=named)
+def test_bodies_that_are_too_large(url: str, described: dict[str, Any], route: Route) -> None:
+    """Who reads a body refuses one that is too large, and says so; only what deletes reads none."""
+    path = re.sub(r"<(\w+)>", "x", route.path)
+    response = requests.request(route.method, url + path, data=b" " * LARGEST_BODY + b"{}", timeout=60)
+
+    is_read = route.method != "DELETE"
+    assert (response.status_code == 413) == is_read, response.text
+    told = described["paths"][re.sub(r"<(\w+)>", r"{\1}", route.path)][route.method.lower()]
+    assert ("413" in told["responses"]) == is_read
+
+
+def test_refusals_are_told_in_words_of_their_own(described: dict[str, Any]) -> None:
+    """Only what writes is forbidden by a server that only reads; what posts or lists finds nothing missing."""
+    for route in ROUTES:
+        told = described["paths"][re.sub(r"<(\w+)>", r"{\1}", route.path)][route.method.lower()]["responses"]
+        assert ("--allow-writes" in told.get("403", {"description": ""})["description"]) == route.writes
+    told = described["paths"]
+    for path in ("/v2/meters", "/v2/meters/{meter}", "/v2/query/samples"):
+        assert "404" not in told[path]["post"]["responses"]
+    assert "X-Project-Id" in told["/v2/samples"]["get"]["responses"]["403"]["description"]
+    assert "another project" in told["/v2/samples"]["get"]["responses"]["401"]["description"]
 
 
 def test_a_title_stands_for_one_schema() -> None:
