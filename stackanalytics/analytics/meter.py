@@ -50,7 +50,8 @@ def samples(
     polars.DataFrame
         A row a sample, with
 
-        * ``sample_id`` (String): as posted; of what a notification yields made of what identifies that and the meter,
+        * ``sample_id`` (String): as landed; of what was posted given then, and of what a notification yields made of
+          what identifies that and the meter,
           so that it is the same whenever and in whatever order notifications are landed
         * ``meter``, ``meter_type`` (gauge, delta or cumulative), ``unit`` (String)
         * ``volume`` (Float64): in that unit

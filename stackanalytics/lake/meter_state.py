@@ -87,6 +87,11 @@ class MeterState:
         found = self._rows(f"{_OVERRIDES} order by meter")
         return {meter: Override(*told) for meter, *told in found if any(value is not None for value in told)}
 
+    def descriptions(self) -> dict[str, str]:
+        """Return the descriptions of the meters that have one, by their names."""
+        told = ((meter, override.description) for meter, override in self.overrides().items())
+        return {meter: description for meter, description in told if description is not None}
+
     def hidden(self) -> frozenset[str]:
         """Return the names of the meters that are hidden."""
         return frozenset(meter for (meter,) in self._rows("select meter from meters where is_hidden"))

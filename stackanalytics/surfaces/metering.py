@@ -54,7 +54,7 @@ def meters(lake: Lake, request: Request, now: datetime) -> object:
     query = identity(request).scoped(_without_time(asked.conditions()))
     found = meter.meters(lake, query=query, unique=asked.flag("unique"))
     limit, offset = asked.page()
-    rows = metering_row.meters(found.slice(offset, limit))
+    rows = metering_row.meters(found.slice(offset, limit), lake.meter_state.descriptions())
     return page(request, rows, fields, (limit, offset), found.height)
 
 

@@ -141,7 +141,7 @@ _TRAIT_TYPE: Schema = {"enum": ["string", "integer", "float", "datetime"]}
 
 SAMPLE = form("Sample", metering_row.SAMPLE)
 OLD_SAMPLE = form("Old sample", metering_row.OLD_SAMPLE)
-METER = form("Meter", metering_row.METER, meter_id=TEXT)
+METER = form("Meter", metering_row.METER, meter_id=TEXT, description=TEXT)
 RESOURCE = form("Resource", metering_row.RESOURCE, links=_LINKS)
 STATISTIC = form(
     "Statistic",

@@ -77,7 +77,7 @@ STATISTIC = _fields(
 )
 STANDARD = ("min", "max", "avg", "sum", "count")
 
-METER_FIELDS = (*METER, "meter_id")
+METER_FIELDS = (*METER, "meter_id", "description")
 RESOURCE_FIELDS = (*RESOURCE, "links")
 STATISTIC_FIELDS = (*STATISTIC, *STANDARD, "aggregate", "period", "groupby")
 
@@ -87,9 +87,13 @@ def samples(found: pl.DataFrame, fields: Mapping[str, str] = SAMPLE) -> list[Row
     return _rows(found, fields)
 
 
-def meters(found: pl.DataFrame) -> list[Row]:
-    """Return meters, each with an id of its own."""
-    return [{**row, "meter_id": meter_id(row["resource_id"], row["name"])} for row in _rows(found, METER)]
+def meters(found: pl.DataFrame, descriptions: Mapping[str, str]) -> list[Row]:
+    """Return meters, each with an id of its own, and what was said to describe it, if anything."""
+    rows = [{**row, "meter_id": meter_id(row["resource_id"], row["name"])} for row in _rows(found, METER)]
+    for row in rows:
+        if row["name"] in descriptions:
+            row["description"] = descriptions[row["name"]]
+    return rows
 
 
 def resources(found: pl.DataFrame, meters_of: Mapping[str, Sequence[str]], base: str) -> list[Row]:

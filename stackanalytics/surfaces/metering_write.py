@@ -21,7 +21,7 @@ from stackanalytics.surfaces import metering_row
 from stackanalytics.surfaces.encoding import YEARS
 from stackanalytics.surfaces.metering_error import invalid_input, unknown_argument
 from stackanalytics.surfaces.metering_identity import Identity, identity
-from stackanalytics.surfaces.metering_query import Form, arguments, json_body
+from stackanalytics.surfaces.metering_query import NOTHING, Form, arguments, json_body
 from stackanalytics.surfaces.route import Reply, Request
 
 MANDATORY = ("counter_name", "counter_type", "counter_unit", "counter_volume", "resource_id")
@@ -29,7 +29,6 @@ MEMBERS = (*MANDATORY, "user_id", "project_id", "timestamp", "source", "resource
 DEEPEST = 100
 DEFINITION = {"unit": "unit", "type": "meter_type", "description": "description"}
 POSTING = Form(("direct",), lists=())
-NOTHING = Form(lists=())
 
 
 def post_samples(lake: Lake, request: Request, now: datetime) -> object:
@@ -140,7 +139,7 @@ def _decided(key: str, value: object) -> str | None:
 
 
 def _definition(lake: Lake, name: str) -> dict[str, object]:
-    for shown in meter.samples(lake, meter=name, limit=1).to_dicts():
+    for shown in meter.samples(lake, meter=name, limit=1, metadata=False).to_dicts():
         description = lake.meter_state.overrides().get(name, Override()).description
         return {"name": name, "type": shown["meter_type"], "unit": shown["unit"], "description": description}
     raise NotFoundError(f"Meter {name} Not Found: /v2/meters lists them")

@@ -101,7 +101,7 @@ def test_any_question_is_answered_or_refused(lake: Lake, data: st.DataObject) ->
     assert_is_sound(ask(lake, f"{path}?{query}"))
 
 
-@pytest.mark.parametrize(("start", "path"), enumerate([*METERS, EVENTS, STATISTICS]))
+@pytest.mark.parametrize(("start", "path"), [*enumerate([*METERS, EVENTS, STATISTICS])])
 @pytest.mark.parametrize("field", [*KNOWN, *PATHS, *STRANGE])
 def test_fields_with_values(lake: Lake, start: int, path: str, field: str) -> None:
     """A field that can be asked is answered for each value that it may have, and else refused by its name."""

@@ -221,6 +221,7 @@ def test_a_meter_is_redefined(folder: Path) -> None:
         {"counter_type": "cumulative", "counter_unit": "fruit"}
     ]
     assert ask(folder, "/v2/meters/pears/statistics?s=unit").value == [{"unit": "fruit"}]
+    assert ask(folder, "/v2/meters?s=name&s=description").value == [{"name": "pears", "description": "sweet"}]
     told = ask(folder, "/v2/meters/pears", "PUT", {"unit": "pear"})
     assert told.value == {"name": "pears", "type": "cumulative", "unit": "pear", "description": "sweet"}
 
@@ -252,6 +253,7 @@ def test_a_definition_is_taken_back(folder: Path) -> None:
     told = ask(folder, "/meters/pears", "PUT", {"unit": None, "type": None})
     assert told.value == {"name": "pears", "type": "gauge", "unit": "pear", "description": "sweet"}
     told = ask(folder, "/meters/pears", "PUT", {"description": None})
+    assert "description" not in ask(folder, "/v2/meters").value[0]
     assert told.value == {"name": "pears", "type": "gauge", "unit": "pear", "description": None}
 
 
