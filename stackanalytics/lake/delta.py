@@ -50,7 +50,11 @@ class File:
 
     def may_hold_id(self, id: int) -> bool:
         """Whether the file can have the row with an id."""
-        return self.first_id is None or self.last_id is None or self.first_id <= id <= self.last_id
+        return self.may_hold_any(range(id, id + 1))
+
+    def may_hold_any(self, ids: range) -> bool:
+        """Whether the file can have a row with any of the ids."""
+        return self.first_id is None or self.last_id is None or (self.first_id < ids.stop and self.last_id >= ids.start)
 
     @property
     def is_clustered(self) -> bool:

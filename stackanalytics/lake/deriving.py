@@ -84,19 +84,33 @@ def _derive(lake: Lake, derivation: Derivation, until: int) -> int:
         f"""
         select *, cast(null as bigint) as sequence
         from ({derived_samples(lake.useful_meters, f"id <= {until} and ({derivation.pending})")})
-        """
+        """,
+        holding=_holding(lake, derivation, until),
     )
-    again = lake.sql(told_again(Derivation(derivation.last_id, derivation.stale, is_complete=False)))
+    again = lake.sql(told_again(derivation, until=until))["id"] if derivation.last_id else ()
     with exclusive(lake.path):
         delta.create(lake.path, SAMPLES)
         commit_samples(
             lake.path,
             delta.open_table(lake.path, SAMPLES),
             [samples.select(SAMPLES.fields)] if samples.height else [],
-            without={*derivation.stale, *again["id"]} if derivation.last_id else (),
+            without={*derivation.stale, *again} if derivation.last_id else (),
             is_derived_anew=not derivation.last_id,
             marks={DERIVED: until, DEFINITIONS: digest(lake.meters)},
             note={"derived": str(samples.height)},
         )
     lake.meter_state.remove_stale(derivation.stale)
     return samples.height
+
+
+def _holding(lake: Lake, derivation: Derivation, until: int) -> dict[str, range]:
+    """Return which notifications are enough to derive samples: versioned ones may have a twin that is anywhere."""
+    ids = {"ids": range(derivation.last_id + 1, until + 1)}
+    if derivation.stale:
+        return {}
+    found = lake.sql(
+        "select 1 from notifications where format = 'versioned' and id between $first and $last limit 1",
+        {"first": ids["ids"].start, "last": until},
+        holding=ids,
+    )
+    return ids if found.is_empty() else {}

@@ -104,7 +104,7 @@ where notification_id is null
 _TOLD_AGAIN = """
 select mine.id
 from (from notifications where format = 'versioned' and not ({pending})) as mine
-semi join (from notifications where format = 'legacy' and instance is not null and ({pending})) as twin
+semi join (from notifications where format = 'legacy' and instance is not null and ({looked_at})) as twin
     on mine.instance = twin.instance and mine.request_id is not distinct from twin.request_id
     and mine.deployment = twin.deployment and mine.operation = twin.operation
     and mine.phase is not distinct from twin.phase
@@ -183,9 +183,13 @@ def derived_samples(definitions: Iterable[Definition], criterion: str) -> str:
     return f"select {_COLUMNS.replace('metadata', 'null::varchar as metadata')} from ({union})"
 
 
-def told_again(derivation: Derivation) -> str:
-    """Return the query for the ids of derived notifications that pending ones tell in the legacy format."""
-    return _TOLD_AGAIN.format(pending=derivation.pending)
+def told_again(derivation: Derivation, *, until: int | None = None) -> str:
+    """Return the query for the ids of derived notifications that pending ones tell in the legacy format.
+
+    Those that are pending are looked at up to the id *until*, or all of them.
+    """
+    looked_at = derivation.pending if until is None else f"id <= {until} and ({derivation.pending})"
+    return _TOLD_AGAIN.format(pending=derivation.pending, looked_at=looked_at)
 
 
 def measuring(definitions: Iterable[Definition]) -> list[Definition]:

@@ -132,7 +132,7 @@ class Lake:
         query: str,
         parameters: Mapping[str, object] | None = None,
         *,
-        holding: Mapping[str, str | int | Sequence[str] | None] | None = None,
+        holding: Mapping[str, str | int | range | Sequence[str] | None] | None = None,
         frames: Mapping[str, pl.DataFrame] | None = None,
         is_small: bool = False,
     ) -> pl.DataFrame:
@@ -148,9 +148,9 @@ class Lake:
             Values for ``$name`` in the query.
         holding
             What the query asks of the columns ``id``, ``instance``, ``request_id`` and ``resource`` of
-            ``notifications``, null for anything: files known to have no such row are not opened; and of
-            the column ``meter`` of ``samples``, one or several: other meters are not looked for. The query must ask it
-            all the same.
+            ``notifications``, null for anything, or, as ``ids``, a range of ``id``: files known to have no such row are
+            not opened; and of the column ``meter`` of ``samples``, one or several: other meters are not looked for.
+            The query must ask it all the same.
         frames
             What else the query can ask, by the names that it gives them.
         is_small
@@ -177,7 +177,7 @@ class Lake:
                 check_reads(query)
                 for name, frame in (frames or {}).items():
                     cursor.register(name, frame.to_arrow())
-                answer = _look_up if wanted or is_small else _answer
+                answer = _look_up if is_small or wanted.keys() - {"ids"} else _answer
                 return answer(cursor, query, parameters)
             except duckdb.OutOfMemoryException as problem:
                 advice = "Ask for fewer days or columns, or let the query count and sum"
@@ -266,20 +266,22 @@ class Lake:
                 self._views[samples] = name
             return self._views.get(samples)
 
-    def _narrow(self, cursor: duckdb.DuckDBPyConnection, holding: Mapping[str, str | int]) -> None:
+    def _narrow(self, cursor: duckdb.DuckDBPyConnection, holding: Mapping[str, Any]) -> None:
         """Hide, from one cursor, the files that cannot have what is asked for."""
         paths = self._holding(holding)
         if len(paths) < len(self._notifications):
             narrowed = _table_view(NOTIFICATIONS, paths)
             cursor.execute(narrowed.replace("create view", "create temp view", 1))
 
-    def _holding(self, values: Mapping[str, str | int]) -> list[str]:
+    def _holding(self, values: Mapping[str, Any]) -> list[str]:
         """Return the files of notifications that can have rows with all of these values."""
         files = self._notifications
         if "id" in values:
             files = [file for file in files if file.may_hold_id(int(values["id"]))]
+        if "ids" in values:
+            files = [file for file in files if file.may_hold_any(values["ids"])]
         paths = [file.path for file in files]
-        texts = {name: str(value) for name, value in values.items() if name != "id"}
+        texts = {name: str(value) for name, value in values.items() if name not in ("id", "ids")}
         return [*compress(paths, lookup.may_hold(self.path, paths, texts))] if texts else paths
 
     def deployments(self) -> dict[int, str]:
