@@ -1,13 +1,15 @@
 """Meters: what is measured of which resources, the samples themselves, and who they are of."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import cast
 
 import polars as pl
 
 from stackanalytics.analytics.meter_query import FIELD_COLUMNS, Condition, Query, criteria
 from stackanalytics.analytics.sample_page import PAGE_COLUMNS, shown, with_metadata
 from stackanalytics.lake import Lake
-from stackanalytics.schema import polars_schema
+from stackanalytics.schema import NOTIFICATIONS, SAMPLES, polars_schema
 
 METER_COLUMNS = ("meter", "meter_type", "unit", "resource", "tenant", "user", "source")
 RESOURCE_COLUMNS = ("resource", "tenant", "user", "source", "first_at", "last_at", "metadata")
@@ -17,6 +19,7 @@ METER_FIELDS = tuple(
 )
 RESOURCE_FIELDS = (*METER_FIELDS, "timestamp", "measured_at")
 
+DAYS_BACK = (0, 7)  # where a page of the newest samples is looked for
 _NEWEST_FIRST = "measured_at desc, meter, resource, sample_id, volume"
 
 
@@ -73,18 +76,11 @@ def samples(
     [1.0]
     """
     asked = criteria(query)
-    parameters = {**asked.parameters, "meter": meter, "limit": limit, "offset": offset}
+    parameters = {**asked.parameters, "meter": meter}
     chosen = f"($meter::varchar is null or meter = $meter) and {asked.sql}"
     holding = {"meter": meter or asked.meter}
     # ids are made, where they are not stored, of no more samples than can be on the page
-    [(oldest,)] = lake.sql(
-        f"""
-        select min(measured_at)
-        from (select measured_at from samples where {chosen} order by measured_at desc limit $limit + $offset)
-        """,
-        parameters,
-        holding=holding,
-    ).rows()
+    oldest = _page_start(lake, chosen, parameters, holding, rows=None if limit is None else limit + offset)
     page = lake.sql(
         f"""
         select {PAGE_COLUMNS}
@@ -93,7 +89,7 @@ def samples(
         order by {_NEWEST_FIRST}
         limit $limit offset $offset
         """,
-        {**parameters, "oldest": oldest},
+        {**parameters, "oldest": oldest, "limit": limit, "offset": offset},
         holding=holding,
     )
     return shown(lake, page, metadata=metadata)
@@ -325,6 +321,37 @@ def users(lake: Lake) -> pl.DataFrame:
     []
     """
     return _owners(lake, "user")
+
+
+def _page_start(
+    lake: Lake,
+    chosen: str,
+    parameters: Mapping[str, object],
+    holding: Mapping[str, str | Sequence[str] | None],
+    rows: int | None,
+) -> datetime | None:
+    """Return when the oldest of the newest samples was measured, so many of those that are chosen.
+
+    The newest days are looked at first: mostly they have enough.
+    """
+    newest = max((file.day for name in (NOTIFICATIONS.name, SAMPLES.name) for file in lake.files(name)), default=None)
+    days = [] if newest is None or rows is None else [newest - timedelta(days=count) for count in DAYS_BACK]
+    for first_day in (*days, None):
+        count, oldest = lake.sql(
+            f"""
+            select count(*), min(measured_at)
+            from (
+                select measured_at from samples
+                where {chosen} and ($first_day::date is null or date >= $first_day)
+                order by measured_at desc limit $rows
+            )
+            """,
+            {**parameters, "first_day": first_day, "rows": rows},
+            holding=holding,
+        ).row(0)
+        if count == rows:
+            break
+    return cast(datetime | None, oldest)
 
 
 def _owners(lake: Lake, column: str) -> pl.DataFrame:

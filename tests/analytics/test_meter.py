@@ -2,13 +2,14 @@
 
 import json
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from metered import metered_lake
 
 import stackanalytics as sa
-from stackanalytics import Condition
+from stackanalytics import Condition, times
 from stackanalytics.testing import lake_of, notification, sample, samples_of
 
 NESTED = {"flavor": {"name": "m1.tiny"}, "lst": ["x", "y"], "a.b": 1}
@@ -82,6 +83,23 @@ def test_pages(lake: sa.Lake) -> None:
     assert sa.samples(lake, limit=2).equals(whole[:2])
     assert sa.samples(lake, limit=2, offset=2).equals(whole[2:4])
     assert sa.samples(lake, query=f"message_id={whole['sample_id'][3]}").equals(whole[3:4])
+
+
+def test_pages_over_many_days(tmp_path: Path) -> None:
+    """Every page is the same part of all samples, derived and posted, of this day, of the week or from long before."""
+    noon, ages = times.instant("2026-03-02 12:00:00"), [0, 0, 1, 23, 24, 25, 70, 71, 180, 192, 193, 200, 400, 2_000]
+    posted = [
+        sample("m", noon - timedelta(hours=age), place, sample_id=f"s-{place:02}", resource=f"r-{age % 2}")
+        for place, age in enumerate(ages)
+    ]
+    samples_of(tmp_path, posted).close()
+    with lake_of(tmp_path, [notification("compute.instance.update", "2026-03-01", instance="i", memory_mb=5)]) as lake:
+        for query in (None, "meter=m", "resource=r-1", "timestamp<2026-02-25"):
+            everything = sa.samples(lake, query=query)
+            assert everything.height > 2
+            for limit in range(everything.height + 2):
+                assert sa.samples(lake, query=query, limit=limit).equals(everything[:limit])
+                assert sa.samples(lake, query=query, limit=limit, offset=2).equals(everything[2 : 2 + limit])
 
 
 def test_meters_have_the_owner_of_their_newest_sample(lake: sa.Lake) -> None:
