@@ -27,7 +27,9 @@ HOST_COLUMNS = ("host", "count")
 DEPLOYMENT_COLUMNS = ("id", "name", "count", "first_at", "last_at")
 
 # what the view ``events`` tells, of rows that were looked up
-IS_ERROR = pl.coalesce(pl.col("routing_key").str.ends_with("error"), pl.col("priority") == "ERROR", pl.lit(False))
+IS_ERROR = pl.coalesce(
+    pl.col("routing_key").str.ends_with("error"), pl.col("priority") == "ERROR", pl.lit(False)
+).alias("is_error")
 _TELL_ERRORS = ("routing_key", "priority")
 
 _MATCHES = {
@@ -156,10 +158,12 @@ def events(
         criteria, parameters = _found(restrictions, searched, period)
         found = lake.sql(f"select {', '.join(map(_quoted, ordered))} {criteria}", parameters, holding=keys)
     return (
-        found.cast(polars_schema(*ordered))
+        found.lazy()
+        .cast(polars_schema(*ordered))
         .sort(ordered, descending=newest_first, nulls_last=not newest_first)
         .slice(offset, limit)
         .select(shown)
+        .collect()
     )
 
 
@@ -332,7 +336,7 @@ def _looked_up(
 ) -> pl.DataFrame:
     """Return the events with certain keys in a period."""
     stored = [name for name in dict.fromkeys((*columns, *_TELL_ERRORS)) if name in NOTIFICATIONS.fields]
-    found = lake.look_up(keys, stored).with_columns(is_error=IS_ERROR).select(columns)
+    found = lake.look_up(keys, stored).select(IS_ERROR if name == "is_error" else name for name in columns)
     start, end = period["start"], period["end"]
     found = found if start is None else found.filter(pl.col("generated_at") >= start)
     return found if end is None else found.filter(pl.col("generated_at") < end)

@@ -1,7 +1,7 @@
-"""Which data files hold a value: sorted hashes of the values of each file, beside it.
+"""Where values are: sorted hashes of the values of each data file, and between which rows each is, beside it.
 
-Opening files is what a search for one instance or request costs most; with these a search opens
-the few that can have it. A file without hashes is opened always, so that they may be deleted.
+Opening files is what a search for one instance or request costs most, and then reading them; with these a search
+opens the few that can have it, and reads few rows. A file without hashes is read whole, so that they may be deleted.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,15 +11,16 @@ from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
+import polars as pl
 import pyarrow as pa
-import pyarrow.compute as pc
 import xxhash
 
 from stackanalytics.lake.lock import sync
 
 COLUMNS = ("instance", "request_id", "resource")
+ALL_ROWS = range(2**32)
 
-Hashes: TypeAlias = npt.NDArray[np.uint64]  # sorted
+Places: TypeAlias = npt.NDArray[np.uint64]  # two rows: sorted hashes, and the first and the last row of each
 
 
 class Collector:
@@ -28,30 +29,55 @@ class Collector:
     def __init__(self, columns: Sequence[str]) -> None:
         """Start with none, of those of the columns that are looked up."""
         self._columns = [column for column in COLUMNS if column in columns]
-        self._hashes: set[int] = set()
+        self._places: dict[int, tuple[int, int]] = {}
+        self._rows = 0
 
     def add(self, rows: pa.Table) -> None:
-        """Take the values of some rows."""
+        """Take the values of the rows that come next."""
         for column in self._columns:
-            values = pc.unique(rows[column]).to_pylist()
-            self._hashes.update(_hash(column, value) for value in values if value is not None)
+            values = pl.DataFrame({"value": pl.Series(rows[column])}).with_row_index("row", self._rows)
+            row = pl.col("row")
+            found = values.drop_nulls().group_by("value").agg(first=row.min(), last=row.max())
+            for value, first, last in found.iter_rows():
+                hashed = _hash(column, value)
+                known = self._places.get(hashed, (first, last))
+                self._places[hashed] = min(known[0], first), max(known[1], last)
+        self._rows += rows.num_rows
 
     def save(self, lake: Path, name: str) -> None:
         """Write the hashes of the data file called *name*."""
-        if not self._hashes:
+        if not self._places:
             return
         path = _path(lake, name)
         path.parent.mkdir(exist_ok=True)
-        np.save(path, np.sort(np.fromiter(self._hashes, dtype=np.uint64, count=len(self._hashes))))
+        hashes = np.fromiter(self._places, np.uint64, len(self._places))
+        rows = np.array([*self._places.values()], np.uint64)
+        order = np.argsort(hashes)
+        np.save(path, np.stack([hashes, rows[:, 0] << np.uint64(32) | rows[:, 1]])[:, order])
         sync(path)
         sync(path.parent)
 
 
-def may_hold(lake: Path, names: Iterable[str], wanted: Mapping[str, str]) -> list[bool]:
-    """Tell of each of the data files with these *names* whether it can have rows with all of the values wanted."""
+def rows_with(lake: Path, names: Iterable[str], wanted: Mapping[str, str]) -> list[range]:
+    """Return, of each of the data files with these *names*, among which rows those with all values wanted are."""
     hashes = [_hash(column, value) for column, value in wanted.items()]
-    stored = (_load(_path(lake, name)) for name in names)
-    return [values is None or all(_has(values, each) for each in hashes) for values in stored]
+    return [_among(_load(_path(lake, name)), hashes) for name in names]
+
+
+def _among(places: Places | None, hashes: Sequence[int]) -> range:
+    if places is None:
+        return ALL_ROWS
+    found = [_rows(places, each) for each in hashes]
+    return range(max(rows.start for rows in found), min(rows.stop for rows in found))
+
+
+def _rows(places: Places, wanted: int) -> range:
+    hashes, rows = places
+    place = int(np.searchsorted(hashes, np.uint64(wanted)))
+    if place == len(hashes) or int(hashes[place]) != wanted:
+        return range(0)
+    first, last = divmod(int(rows[place]), 2**32)
+    return range(first, last + 1)
 
 
 def forget(lake: Path, existing: Iterable[str]) -> None:
@@ -67,16 +93,12 @@ def _path(lake: Path, name: str) -> Path:
 
 
 @lru_cache(maxsize=4096)
-def _load(path: Path) -> Hashes | None:
+def _load(path: Path) -> Places | None:
     try:
-        return np.asarray(np.load(path, mmap_mode="r"))
+        places = np.asarray(np.load(path, mmap_mode="r"))
     except FileNotFoundError:
         return None
-
-
-def _has(hashes: Hashes, wanted: int) -> bool:
-    place = int(np.searchsorted(hashes, np.uint64(wanted)))
-    return place < len(hashes) and int(hashes[place]) == wanted
+    return places if places.ndim == 2 else None  # earlier versions did not tell the rows
 
 
 def _hash(column: str, value: str) -> int:

@@ -5,7 +5,6 @@ import warnings
 from collections.abc import Mapping, Sequence
 from copy import copy
 from functools import cached_property
-from itertools import compress
 from pathlib import Path
 from threading import Lock
 from types import TracebackType
@@ -25,6 +24,7 @@ from stackanalytics.lake.usage_state import UsageState
 from stackanalytics.schema import INFO_FIELDS, NOTIFICATIONS, SAMPLES, TABLES, Table, polars_schema
 
 KEPT_VIEWS = 64
+FEW_ROWS = 2_000
 _SETTINGS = (
     "set global TimeZone = 'UTC'",
     "set global parquet_metadata_cache = true",
@@ -206,12 +206,12 @@ class Lake:
         LakeError
             If the data cannot be read.
         """
-        paths = self._holding(values)
-        if not paths:
-            return pl.DataFrame(schema=polars_schema(*columns))
         wanted = [pl.col(name) == value for name, value in values.items()]
         try:
-            return pl.scan_parquet(paths, hive_partitioning=False).filter(wanted).select(columns).collect()
+            parts = [_scan(path, rows, values.get("id")) for path, rows in self._holding(values).items()]
+            if not parts:
+                return pl.DataFrame(schema=polars_schema(*columns))
+            return pl.concat(part.filter(wanted).select(columns) for part in parts).collect()
         except (OSError, pl.exceptions.ComputeError) as problem:
             raise LakeError(f"{self.path} cannot be read: {problem}") from problem
 
@@ -270,11 +270,11 @@ class Lake:
         """Hide, from one cursor, the files that cannot have what is asked for."""
         paths = self._holding(holding)
         if len(paths) < len(self._notifications):
-            narrowed = _table_view(NOTIFICATIONS, paths)
+            narrowed = _table_view(NOTIFICATIONS, [*paths])
             cursor.execute(narrowed.replace("create view", "create temp view", 1))
 
-    def _holding(self, values: Mapping[str, Any]) -> list[str]:
-        """Return the files of notifications that can have rows with all of these values."""
+    def _holding(self, values: Mapping[str, Any]) -> dict[str, range]:
+        """Return the files of notifications that can have rows with all of these values, and which rows these are."""
         files = self._notifications
         if "id" in values:
             files = [file for file in files if file.may_hold_id(int(values["id"]))]
@@ -282,7 +282,10 @@ class Lake:
             files = [file for file in files if file.may_hold_any(values["ids"])]
         paths = [file.path for file in files]
         texts = {name: str(value) for name, value in values.items() if name not in ("id", "ids")}
-        return [*compress(paths, lookup.may_hold(self.path, paths, texts))] if texts else paths
+        if not texts:
+            return dict.fromkeys(paths, lookup.ALL_ROWS)
+        found = lookup.rows_with(self.path, paths, texts)
+        return {path: rows for path, rows in zip(paths, found, strict=True) if rows}
 
     def deployments(self) -> dict[int, str]:
         """Return the names of the deployments by id."""
@@ -352,6 +355,15 @@ def open_lake(path: Path | str, *, version: Mapping[str, int] | None = None) -> 
     if not Path(path).is_dir():
         raise LakeError(f"no lake at {path}: no such folder. `stackanalytics land … --lake {path}` makes one")
     return Lake(path, version=version)
+
+
+def _scan(path: str, rows: range, id: str | int | None) -> pl.LazyFrame:
+    """Return a data file or, where these are few, only the rows among which those asked for are."""
+    scanned = pl.scan_parquet(path, hive_partitioning=False)
+    if id is not None:  # only one has it: to find where takes less than to look for it with all columns
+        found = scanned.select(pl.arg_where(pl.col("id") == id)).collect().to_series()
+        rows = range(found[0], found[0] + 1) if len(found) else range(0)
+    return scanned.slice(rows.start, len(rows)) if len(rows) <= FEW_ROWS else scanned
 
 
 def _answer(cursor: duckdb.DuckDBPyConnection, query: str, parameters: Mapping[str, object] | None) -> pl.DataFrame:

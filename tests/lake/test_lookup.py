@@ -4,6 +4,8 @@ import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import numpy as np
+import pyarrow as pa
 import pytest
 
 import stackanalytics as sa
@@ -59,13 +61,36 @@ def test_every_row_is_found(folder: Path) -> None:
 
 
 def test_only_files_that_can_have_the_values_are_opened(folder: Path) -> None:
-    """The instance of one day is known to be in its file and in none of the other four."""
+    """The instance of one day is known to be in one row of its file, and in none of the other four files."""
     with sa.open_lake(folder) as lake:
         files = [file.path for file in lake.files("notifications")]
 
-    held = lookup.may_hold(folder, files, {"instance": "i-2-1"})
+    held = lookup.rows_with(folder, files, {"instance": "i-2-1"})
 
-    assert held == [False, False, True, False, False]
+    nowhere = range(0)
+    assert held == [nowhere, nowhere, range(1, 2), nowhere, nowhere]
+    assert lookup.rows_with(folder, files[:1], {"instance": "i-0-1", "request_id": "req-0-2"}) == [nowhere]
+
+
+def test_a_value_is_among_the_rows_from_its_first_to_its_last(tmp_path: Path) -> None:
+    """Of six rows, taken four and two at a time, one value is in the second and the fifth."""
+    taken = lookup.Collector(("instance", "tenant"))
+    taken.add(pa.table({"instance": ["a", "b", None, "c"]}))
+    taken.add(pa.table({"instance": ["b", "d"]}))
+    taken.save(tmp_path, "file.parquet")
+
+    asked = {name: lookup.rows_with(tmp_path, ["file.parquet"], {"instance": name}) for name in "abcde"}
+
+    assert asked == {"a": [range(1)], "b": [range(1, 5)], "c": [range(3, 4)], "d": [range(5, 6)], "e": [range(0)]}
+    assert lookup.rows_with(tmp_path, ["other.parquet"], {"instance": "a"}) == [lookup.ALL_ROWS]
+
+
+def test_hashes_without_rows_are_as_if_they_were_not_there(folder: Path) -> None:
+    """Files of hashes of earlier versions are no hindrance."""
+    for path in (folder / "lookup").glob("*.npy"):
+        np.save(path, np.load(path)[0])
+
+    assert answers(folder) == EXPECTED
 
 
 def test_a_query_that_asks_less_than_it_says_still_sees_one_snapshot(folder: Path) -> None:
