@@ -115,6 +115,14 @@ def unix_us(moment: datetime) -> int:
     return (moment - EPOCH) // MICROSECOND
 
 
+def just_after(moment: datetime) -> datetime | None:
+    """Return the next instant; None after the last one that there is."""
+    try:
+        return moment + MICROSECOND
+    except OverflowError:
+        return None
+
+
 def show(moment: datetime) -> str:
     """Write an instant as StackTach does: six digits of fraction, or none if they are zero."""
     return moment.astimezone(UTC).replace(tzinfo=None).isoformat(" ")

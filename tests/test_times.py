@@ -201,3 +201,11 @@ def test_now_is_in_utc() -> None:
     assert first.utcoffset() == timedelta(0)
     assert abs(first - datetime.now(timezone(timedelta(hours=9)))) < timedelta(minutes=1)
     assert times.now() >= first
+
+
+def test_just_after() -> None:
+    """After the last instant of the calendar there is none."""
+    last = datetime.max.replace(tzinfo=UTC)
+    assert times.just_after(TEN) == datetime(2026, 3, 2, 10, 0, 0, 1, tzinfo=UTC)
+    assert times.just_after(last - timedelta(microseconds=1)) == last
+    assert times.just_after(last) is None

@@ -354,7 +354,7 @@ def _page(
     start, end = period
     if edge is None:
         return period
-    return (edge, end) if newest_first else (start, edge + times.MICROSECOND)
+    return (edge, end) if newest_first else (start, times.just_after(edge))
 
 
 def _quoted(field: str) -> str:

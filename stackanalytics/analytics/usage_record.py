@@ -229,7 +229,7 @@ class _Search:
             return self.all("false")
         if self.kind.has_parts:
             at = about["generated_at"][0]
-            return self.all("id = $id", {"id": id}, days=bounds_and_days(at, at + times.MICROSECOND))
+            return self.all("id = $id", {"id": id}, days=bounds_and_days(at, times.just_after(at)))
         subject = {self.kind.subject: about[self.kind.subject][0] or ""}
         criteria = replace(self.criteria, equal={**self.criteria.equal, **subject})
         return replace(self, criteria=criteria).all("id = $id", {"id": id})
@@ -256,5 +256,5 @@ class _Search:
     def _days(self) -> Values:
         """Return the days that the records can have been received in."""
         start, last = self.criteria.at_least.get("received_at"), self.criteria.at_most.get("received_at")
-        end = last + times.MICROSECOND if isinstance(last, datetime) else None
+        end = times.just_after(last) if isinstance(last, datetime) else None
         return bounds_and_days(start if isinstance(start, datetime) else None, end)

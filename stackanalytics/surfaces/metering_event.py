@@ -103,8 +103,7 @@ def _events(lake: Lake, found: pl.DataFrame, has_traits: bool) -> list[Row]:
     told: dict[int, list[Row]] = {}
     if has_traits and found.height:
         start, last = found["generated_at"][0], found["generated_at"][-1]
-        end = last + times.MICROSECOND if last.year in YEARS else None
-        known = event_traits(lake, ids=found["id"].to_list(), start=start, end=end)
+        known = event_traits(lake, ids=found["id"].to_list(), start=start, end=times.just_after(last))
         for id, row in zip(known["id"], _traits(known), strict=True):
             told.setdefault(id, []).append(row)
     shown = found.select("id", "message_id", "event_type", iso("generated_at").alias("generated"))

@@ -114,6 +114,14 @@ def test_an_event_is_found_by_id_with_its_body(lake: sa.Lake) -> None:
     assert sa.event(lake, 999).is_empty()
 
 
+def test_the_last_instant_that_there_is(tmp_path: Path) -> None:
+    """An event at the end of the year 9999 is on a page as any other."""
+    last = notification("compute.instance.update", "9999-12-31T23:59:59.999999", instance="i")
+    with lake_of(tmp_path, [last]) as lake:
+        for newest_first in (False, True):
+            assert sa.events(lake, limit=1, newest_first=newest_first)["instance"].to_list() == ["i"]
+
+
 @pytest.mark.parametrize("has_hashes", [True, False])
 @pytest.mark.parametrize("key", ["id", "instance", "request_id", "resource"])
 def test_looking_up_finds_what_searching_finds(tmp_path: Path, key: str, has_hashes: bool) -> None:
