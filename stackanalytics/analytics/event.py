@@ -11,6 +11,8 @@ from stackanalytics import times
 from stackanalytics.analytics.period import bounds, bounds_and_days
 from stackanalytics.errors import InputError
 from stackanalytics.lake import Lake
+from stackanalytics.lake.statement import identifier
+from stackanalytics.lake.view import IS_ERROR
 from stackanalytics.schema import FIELDS, INSTANT, NOTIFICATIONS, polars_schema
 
 Match: TypeAlias = Literal["equals", "contains", "startswith"]
@@ -26,10 +28,6 @@ EVENT_TYPE_COLUMNS = ("event_type", "exchange", "count", "first_at", "last_at")
 HOST_COLUMNS = ("host", "count")
 DEPLOYMENT_COLUMNS = ("id", "name", "count", "first_at", "last_at")
 
-# what the view ``events`` tells, of rows that were looked up
-IS_ERROR = pl.coalesce(
-    pl.col("routing_key").str.ends_with("error"), pl.col("priority") == "ERROR", pl.lit(False)
-).alias("is_error")
 _TELL_ERRORS = ("routing_key", "priority")
 
 _MATCHES = {
@@ -156,7 +154,7 @@ def events(
         if limit is not None and not keys:
             period = _page(lake, *_found(restrictions, searched, period), period, offset + limit, newest_first)
         criteria, parameters = _found(restrictions, searched, period)
-        found = lake.sql(f"select {', '.join(map(_quoted, ordered))} {criteria}", parameters, holding=keys)
+        found = lake.sql(f"select {', '.join(map(identifier, ordered))} {criteria}", parameters, holding=keys)
     return (
         found.lazy()
         .cast(polars_schema(*ordered))
@@ -336,7 +334,7 @@ def _looked_up(
 ) -> pl.DataFrame:
     """Return the events with certain keys in a period."""
     stored = [name for name in dict.fromkeys((*columns, *_TELL_ERRORS)) if name in NOTIFICATIONS.fields]
-    found = lake.look_up(keys, stored).select(IS_ERROR if name == "is_error" else name for name in columns)
+    found = lake.look_up(keys, stored).select(pl.sql_expr(IS_ERROR) if name == "is_error" else name for name in columns)
     start, end = period["start"], period["end"]
     found = found if start is None else found.filter(pl.col("generated_at") >= start)
     return found if end is None else found.filter(pl.col("generated_at") < end)
@@ -355,10 +353,6 @@ def _page(
     if edge is None:
         return period
     return (edge, end) if newest_first else (start, times.just_after(edge))
-
-
-def _quoted(field: str) -> str:
-    return f'"{field}"'
 
 
 def _known(field: str) -> str:

@@ -20,7 +20,6 @@ TRUE, FALSE = ("true", "t", "yes", "y", "on", "1"), ("false", "f", "no", "n", "o
 
 _NUMBERS = "('BIGINT', 'UBIGINT', 'HUGEINT', 'DOUBLE')"
 _WHOLE = range(-(2**127), 2**127)
-_TYPES: Mapping[str, Callable[[str], Scalar]]
 
 
 def metadata_path(field: str) -> str | None:
@@ -132,6 +131,6 @@ def _boolean(text: str) -> bool:
     return text.strip().lower() in TRUE
 
 
-_TYPES = MappingProxyType(
+_TYPES: Mapping[str, Callable[[str], Scalar]] = MappingProxyType(
     {"integer": int, "float": float, "string": str, "boolean": _boolean, "datetime": times.instant}
 )

@@ -15,9 +15,11 @@ import polars as pl
 from stackanalytics import times
 from stackanalytics.analytics.meter_query import OPERATORS
 from stackanalytics.analytics.period import bounds_and_days
-from stackanalytics.analytics.trait_definition import Kind, Traits, Value, definitions, traits_of
+from stackanalytics.analytics.trait_definition import Kind, Traits, definitions, traits_of
 from stackanalytics.errors import InputError
 from stackanalytics.lake import Lake
+from stackanalytics.lake.definition import Value, listed
+from stackanalytics.lake.statement import literal
 from stackanalytics.schema import polars_schema
 
 EVENT_COLUMNS = ("id", "message_id", "event_type", "generated_at")
@@ -256,7 +258,7 @@ def _values(lake: Lake, event_type: str, trait: str) -> str | None:
     if not expressions:
         return None
     cases = " ".join(
-        f"when {_literal(spelled)} then {{kind: '{kind}', value: {_shown(kind, value)}}}"
+        f"when {literal(spelled)} then {{kind: '{kind}', value: {_shown(kind, value)}}}"
         for spelled, (kind, value) in expressions.items()
     )
     return f"""
@@ -267,7 +269,7 @@ def _values(lake: Lake, event_type: str, trait: str) -> str | None:
 
 def _told(lake: Lake, page: pl.DataFrame, defined: Traits) -> pl.DataFrame:
     traits = ", ".join(
-        f"{{trait: {_literal(name)}, trait_type: '{kind}', value: {_shown(kind, value)}}}"
+        f"{{trait: {literal(name)}, trait_type: '{kind}', value: {_shown(kind, value)}}}"
         for name, (kind, value) in defined.items()
     )
     return lake.sql(
@@ -315,7 +317,7 @@ def _cases(condition: TraitCondition, possible: Mapping[str, Traits]) -> str:
         if kind == condition.kind:
             by_value.setdefault(_text(value), []).append(spelled)
     cases = " ".join(
-        f"when {_SPELLED} in ({', '.join(map(_literal, spelled))}) then {text}" for text, spelled in by_value.items()
+        f"when {_SPELLED} in ({', '.join(map(literal, spelled))}) then {text}" for text, spelled in by_value.items()
     )
     return f"(case {cases} end)" if cases else "null::varchar"
 
@@ -330,15 +332,11 @@ def _shown(kind: Kind, value: Value) -> str:
 
 def _text(value: Value) -> str:
     """Return a trait as text; null where it is not known."""
-    told = ", ".join(_one(one) for one in ([value] if isinstance(value, str) else value))
+    told = ", ".join(_one(one) for one in listed(value))
     return f"left(coalesce({told}), {LONGEST_TEXT})"
 
 
 def _one(value: str) -> str:
     if value.startswith("$"):
-        return f"nullif(try(json_extract_string(body, {_literal(value)})), '')"
+        return f"nullif(try(json_extract_string(body, {literal(value)})), '')"
     return f'cast("{value}" as varchar)'
-
-
-def _literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"

@@ -105,12 +105,12 @@ def _derive(lake: Lake, derivation: Derivation, until: int) -> int:
 
 def _holding(lake: Lake, derivation: Derivation, until: int) -> dict[str, range]:
     """Return which notifications are enough to derive samples: versioned ones may have a twin that is anywhere."""
-    ids = {"ids": range(derivation.last_id + 1, until + 1)}
+    ids = {"id": range(derivation.last_id + 1, until + 1)}
     if derivation.stale:
         return {}
     found = lake.sql(
         "select 1 from notifications where format = 'versioned' and id between $first and $last limit 1",
-        {"first": ids["ids"].start, "last": until},
+        {"first": ids["id"].start, "last": until},
         holding=ids,
     )
     return ids if found.is_empty() else {}

@@ -6,27 +6,22 @@ a lake can add to them, or replace some, in a ``meters.toml`` of its own.
 
 import math
 import re
-import tomllib
 from collections.abc import Iterable
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
-from typing import TypeAlias
 
 import msgspec
 import xxhash
 
-from stackanalytics.errors import LakeError
+from stackanalytics.lake.definition import STEP, Value, any_of, check, listed, read
 from stackanalytics.schema import NOTIFICATION_FIELDS
 
 FILE = "meters.toml"
 RULES = 1  # changes when samples are made by other rules than before
 
-Value: TypeAlias = str | list[str]
-
 PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
-_PATH = re.compile(r"[$@](\.[\w-]+|\.\"[^\"']+\"|\[\d+\])*(\[\*\])?", re.ASCII)
-_PATTERN = re.compile(r"[\w.:*-]+", re.ASCII)
+_PATH = re.compile(rf"[$@]{STEP}*(\[\*\])?", re.ASCII)
 
 
 class Calculation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -112,13 +107,8 @@ def read_definitions(content: bytes, origin: str) -> list[Definition]:
     LakeError
         If it cannot be used; the message names *origin* and what is wrong.
     """
-    try:
-        found = msgspec.toml.decode(content, type=_File).notifications
-    except (msgspec.DecodeError, tomllib.TOMLDecodeError, UnicodeDecodeError) as problem:
-        raise LakeError(f"{origin} has no usable definitions of meters: {problem}") from problem
-    for definition in found:
-        for fault in _faults(definition):
-            raise LakeError(f"{origin} has no usable definition of {definition.event_types}: {fault}")
+    found = read(content, _File, what="meters", origin=origin).notifications
+    check(found, _faults, origin=origin)
     return found
 
 
@@ -129,13 +119,13 @@ def digest(found: Iterable[Definition]) -> int:
 
 def applies_to(definition: Definition, event_types: Iterable[str]) -> bool:
     """Tell whether any notification of these event types, in nova's legacy spelling, can yield samples."""
-    pattern = re.compile(_any_of(definition.event_types))
+    pattern = re.compile(any_of(definition.event_types))
     return any(map(pattern.fullmatch, event_types))
 
 
 def may_be(definition: Definition, names: Iterable[str]) -> Definition | None:
     """Return a definition with those of its meters that can be called any of *names*; None without any."""
-    event_types = _any_of(definition.event_types)
+    event_types = any_of(definition.event_types)
     possible = [meter for meter in definition.meters if any(_possible(meter, event_types, names))]
     return definition.only(possible) if possible else None
 
@@ -148,8 +138,8 @@ def values_of(definition: Definition) -> Iterable[str]:
             given += mapped.values()
         case str() as path if path != "@":
             given.append(path)
-    templates = [text for text in _listed(definition.resource) if PLACEHOLDER.search(text)]
-    given.append([text for text in _listed(definition.resource) if text not in templates])
+    templates = [text for text in listed(definition.resource) if PLACEHOLDER.search(text)]
+    given.append([text for text in listed(definition.resource) if text not in templates])
     for meter in definition.meters:
         templates += [meter.name, meter.type, meter.unit]
         given.append(list(meter.when))
@@ -158,17 +148,13 @@ def values_of(definition: Definition) -> Iterable[str]:
                 given += [value, list(between or ())]
             case str() | list():
                 given.append(meter.volume)
-    yield from (value for some in given for value in _listed(some))
+    yield from (value for some in given for value in listed(some))
     yield from (value for template in templates for value in PLACEHOLDER.findall(template))
-
-
-def _any_of(patterns: Iterable[str]) -> str:
-    return "|".join(re.escape(pattern).replace(r"\*", ".*") for pattern in patterns)
 
 
 def _other_than(definition: Definition, names: Iterable[str]) -> Definition:
     """Return a definition whose meters have none of *names* where theirs are made of values."""
-    event_types = _any_of(definition.event_types)
+    event_types = any_of(definition.event_types)
     return definition.only(
         msgspec.structs.replace(meter, other_than=sorted(_possible(meter, event_types, names)))
         if _is_made(meter)
@@ -214,9 +200,6 @@ def _last_of_each_name(found: list[Definition]) -> list[Definition]:
 
 
 def _faults(definition: Definition) -> Iterable[str]:
-    for pattern in definition.event_types:
-        if not _PATTERN.fullmatch(pattern):
-            yield f"{pattern!r} is no pattern of event types, such as volume.create.*"
     place = definition.user_metadata
     if place is not None and not re.fullmatch(r"\$\.payload(\.\w+)+", place, re.ASCII):
         yield f"{place!r} is no place in the payload, such as $.payload.metadata"
@@ -229,7 +212,3 @@ def _faults(definition: Definition) -> Iterable[str]:
             yield f"{value!r} is neither a column of notifications nor a path such as $.payload.size"
         elif value.startswith("@") and definition.each is None:
             yield f"{value!r} is part of an element, but there is no `each`"
-
-
-def _listed(value: Value | None) -> list[str]:
-    return value if isinstance(value, list) else [] if value is None else [value]

@@ -21,8 +21,10 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
-from stackanalytics.lake.meter_definition import PLACEHOLDER, Calculation, Definition, Meter, Value, may_be, values_of
+from stackanalytics.lake.definition import Value, listed
+from stackanalytics.lake.meter_definition import PLACEHOLDER, Calculation, Definition, Meter, may_be, values_of
 from stackanalytics.lake.meter_state import Override
+from stackanalytics.lake.statement import identifier, literal
 
 DERIVED, DEFINITIONS = "stackanalytics.derived", "stackanalytics.definitions"
 NAMESPACE = UUID("5a4dbd02-bc9b-5d0a-9e36-6dd0c8ba20b4")
@@ -172,7 +174,7 @@ def samples_view(
         parts += _derived(measuring(definitions), derivation.pending) if derivation.has_pending else []
     union = "\nunion all by name\n".join(f"(select {_COLUMNS} from ({part}))" for part in parts)
     kept = "" if has_metadata else "exclude (metadata)"
-    shown = f"where meter not in ({', '.join(map(_literal, sorted(hidden)))})" if hidden else ""
+    shown = f"where meter not in ({', '.join(map(literal, sorted(hidden)))})" if hidden else ""
     return f"create view samples as select * {kept} {_replaced(overrides)} from ({union}) {shown}"
 
 
@@ -226,7 +228,7 @@ def _replaced(overrides: Mapping[str, Override]) -> str:
 
 
 def _decided(column: str, values: Mapping[str, str]) -> str:
-    cases = " ".join(f"when {_literal(name)} then {_literal(value)}" for name, value in values.items())
+    cases = " ".join(f"when {literal(name)} then {literal(value)}" for name, value in values.items())
     return f"case meter {cases} else {column} end as {column}" if values else ""
 
 
@@ -265,7 +267,7 @@ def _measured(definition: Definition, criterion: str) -> str:
     )
     if definition.each is None:
         return f"select *, null::json as element, 1 as place from ({told})"
-    elements = f"coalesce({', '.join(map(_elements, _listed(definition.each)))})"
+    elements = f"coalesce({', '.join(map(_elements, listed(definition.each)))})"
     return f"""
     select * exclude (elements), unnest(elements) as element, generate_subscripts(elements, 1) as place
     from (select *, {elements} as elements from ({told}))
@@ -276,8 +278,8 @@ def _with_paths(told: str, paths: Collection[str]) -> str:
     """Return notifications with what stands at paths of their bodies, read in one go, as columns of these names."""
     if not paths:
         return told
-    listed = ", ".join(map(_literal, sorted(paths)))
-    columns = ", ".join(f"said[{place}] as {_quoted(path)}" for place, path in enumerate(sorted(paths), 1))
+    listed = ", ".join(map(literal, sorted(paths)))
+    columns = ", ".join(f"said[{place}] as {identifier(path)}" for place, path in enumerate(sorted(paths), 1))
     return f"select * exclude (said), {columns} from (select *, try(json_extract(body, [{listed}])) as said {told})"
 
 
@@ -292,7 +294,7 @@ def _by_number(expressions: Iterable[str]) -> str:
 
 def _matches(patterns: list[str]) -> str:
     told = " or ".join(
-        f"event_type glob {_literal(pattern)}" if "*" in pattern else f"event_type = {_literal(pattern)}"
+        f"event_type glob {literal(pattern)}" if "*" in pattern else f"event_type = {literal(pattern)}"
         for pattern in patterns
     )
     return f"({told}) and {_operations(patterns)}"
@@ -302,12 +304,12 @@ def _operations(patterns: list[str]) -> str:
     """Return what the above implies for a column, by which rows are left out before their bodies are read."""
     prefixes = [pattern.partition("*")[0] for pattern in patterns]
     lowest = min(_PHASE.sub("", prefix) for prefix in prefixes)
-    return f"operation between {_literal(lowest)} and {_literal(max(prefixes) + _LAST)}"
+    return f"operation between {literal(lowest)} and {literal(max(prefixes) + _LAST)}"
 
 
 def _elements(path: str) -> str:
     if path.endswith("[*]"):
-        return f"nullif(json_extract({_quoted(_listed_path(path))}, '$[*]'), [])"
+        return f"nullif(json_extract({identifier(_listed_path(path))}, '$[*]'), [])"
     return f"case when {_json(path)} is not null then [{_json(path)}] end"
 
 
@@ -323,14 +325,14 @@ def _name(meter: Meter) -> str:
     """Return the name of a meter; null where it is one that it does not have."""
     if not meter.other_than:
         return _text(meter.name)
-    others = ", ".join(map(_literal, meter.other_than))
+    others = ", ".join(map(literal, meter.other_than))
     return f"case when {_text(meter.name)} not in ({others}) then {_text(meter.name)} end"
 
 
 def _volume(meter: Meter) -> str:
     if not meter.when:
         return _measure(meter)
-    criteria = " and ".join(f"{_one(value)} = {_literal(text)}" for value, text in meter.when.items())
+    criteria = " and ".join(f"{_one(value)} = {literal(text)}" for value, text in meter.when.items())
     return f"case when {criteria} then {_measure(meter)} end"
 
 
@@ -357,7 +359,7 @@ def _metadata(definition: Definition) -> str:
         case str() as path:
             told = f"coalesce({_json(path)}, json_object())"
         case dict() as mapped:
-            pairs = (f"{_literal(name)}, {_first_json(value)}" for name, value in mapped.items())
+            pairs = (f"{literal(name)}, {_first_json(value)}" for name, value in mapped.items())
             told = f"json_object({', '.join(pairs)})"
         case _:
             told = _without_user_metadata(_PAYLOAD, definition.user_metadata)
@@ -369,26 +371,26 @@ def _without_user_metadata(told: str, path: str | None) -> str:
         return told
     found = _json(path)
     *outer, last = path.split(".")[2:]
-    patch = f"json_object({_literal(last)}, null, 'user_metadata', metering({found}))"
+    patch = f"json_object({literal(last)}, null, 'user_metadata', metering({found}))"
     for name in reversed(outer):
-        patch = f"json_object({_literal(name)}, {patch})"
+        patch = f"json_object({literal(name)}, {patch})"
     return f"case json_type({found}) when 'OBJECT' then json_merge_patch({told}, {patch}) else {told} end"
 
 
 def _text(template: str) -> str:
     """Return a text in which values stand in braces; null where one of them is not known."""
     pieces = PLACEHOLDER.split(template)
-    parts = [_one(piece) if place % 2 else _literal(piece) for place, piece in enumerate(pieces) if piece]
-    return f"({' || '.join(parts) or _literal('')})"
+    parts = [_one(piece) if place % 2 else literal(piece) for place, piece in enumerate(pieces) if piece]
+    return f"({' || '.join(parts) or literal('')})"
 
 
 def _value(value: Value) -> str:
-    values = [_text(one) if PLACEHOLDER.search(one) else _one(one) for one in _listed(value)]
+    values = [_text(one) if PLACEHOLDER.search(one) else _one(one) for one in listed(value)]
     return f"coalesce({', '.join(values)})" if values else "null::varchar"
 
 
 def _first_json(value: Value) -> str:
-    return f"coalesce({', '.join(_json(one) for one in _listed(value))})"
+    return f"coalesce({', '.join(_json(one) for one in listed(value))})"
 
 
 def _one(value: str) -> str:
@@ -399,19 +401,7 @@ def _one(value: str) -> str:
 
 def _json(value: str) -> str:
     if value[0] == "$":
-        return _quoted(value)
+        return identifier(value)
     if value[0] == "@":
-        return f"json_extract(element, {_literal('$' + value[1:])})"
+        return f"json_extract(element, {literal('$' + value[1:])})"
     return f'to_json("{value}")'
-
-
-def _listed(value: Value) -> list[str]:
-    return value if isinstance(value, list) else [value]
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
-
-
-def _literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"

@@ -19,7 +19,7 @@ from stackanalytics.lake import delta, lookup, meter_view, usage_table, usage_vi
 from stackanalytics.lake.meter_definition import Definition, applies_to, definitions, digest
 from stackanalytics.lake.meter_state import MeterState
 from stackanalytics.lake.state import State
-from stackanalytics.lake.statement import check_columns, check_reads
+from stackanalytics.lake.statement import check_columns, check_reads, literal
 from stackanalytics.lake.usage_state import UsageState
 from stackanalytics.schema import INFO_FIELDS, NOTIFICATIONS, SAMPLES, TABLES, Table, polars_schema
 
@@ -69,7 +69,7 @@ class Lake:
             known = sorted([*self._tables, *usage_table.KINDS])
             raise InputError(f"no tables {sorted(wanted)} in a lake; it has {known}")
         self.tables = {name: opened.version() for name, opened in self._tables.items()}
-        self._notifications = self.files(NOTIFICATIONS.name)
+        self._files = {name: delta.files(opened) for name, opened in self._tables.items()}
         self.meters = definitions(self.path)
         self.derivation = self._derivation()
         self._engine = self._open_engine(has_nouns)
@@ -148,7 +148,7 @@ class Lake:
             Values for ``$name`` in the query.
         holding
             What the query asks of the columns ``id``, ``instance``, ``request_id`` and ``resource`` of
-            ``notifications``, null for anything, or, as ``ids``, a range of ``id``: files known to have no such row are
+            ``notifications``, null for anything, and a range for several ids: files known to have no such row are
             not opened; and of the column ``meter`` of ``samples``, one or several: other meters are not looked for.
             The query must ask it all the same.
         frames
@@ -177,7 +177,8 @@ class Lake:
                 check_reads(query)
                 for name, frame in (frames or {}).items():
                     cursor.register(name, frame.to_arrow())
-                answer = _look_up if is_small or wanted.keys() - {"ids"} else _answer
+                is_few = any(not isinstance(value, range) for value in wanted.values())
+                answer = _look_up if is_small or is_few else _answer
                 return answer(cursor, query, parameters)
             except duckdb.OutOfMemoryException as problem:
                 advice = "Ask for fewer days or columns, or let the query count and sum"
@@ -219,7 +220,9 @@ class Lake:
         stored = self._tables.get(SAMPLES.name)
         is_valid = stored is not None and delta.mark(stored, meter_view.DEFINITIONS) == digest(self.meters)
         last_id = delta.mark(stored, meter_view.DERIVED) if stored is not None and is_valid else 0
-        is_complete = all(file.last_id is not None and file.last_id <= last_id for file in self._notifications)
+        is_complete = all(
+            file.last_id is not None and file.last_id <= last_id for file in self.files(NOTIFICATIONS.name)
+        )
         there = delta.last_id(self._tables[NOTIFICATIONS.name])
         return meter_view.Derivation(
             min(last_id, there), self.meter_state.stale() if last_id else {}, is_complete, is_ahead=there < last_id
@@ -269,19 +272,17 @@ class Lake:
     def _narrow(self, cursor: duckdb.DuckDBPyConnection, holding: Mapping[str, Any]) -> None:
         """Hide, from one cursor, the files that cannot have what is asked for."""
         paths = self._holding(holding)
-        if len(paths) < len(self._notifications):
+        if len(paths) < len(self.files(NOTIFICATIONS.name)):
             narrowed = _table_view(NOTIFICATIONS, [*paths])
             cursor.execute(narrowed.replace("create view", "create temp view", 1))
 
     def _holding(self, values: Mapping[str, Any]) -> dict[str, range]:
         """Return the files of notifications that can have rows with all of these values, and which rows these are."""
-        files = self._notifications
-        if "id" in values:
-            files = [file for file in files if file.may_hold_id(int(values["id"]))]
-        if "ids" in values:
-            files = [file for file in files if file.may_hold_any(values["ids"])]
-        paths = [file.path for file in files]
-        texts = {name: str(value) for name, value in values.items() if name not in ("id", "ids")}
+        texts = {name: str(value) for name, value in values.items() if name != "id"}
+        ids = values.get("id")
+        wanted = range(ids, ids + 1) if isinstance(ids, int) else ids
+        files = self.files(NOTIFICATIONS.name)
+        paths = [file.path for file in files if wanted is None or file.may_hold_any(wanted)]
         if not texts:
             return dict.fromkeys(paths, lookup.ALL_ROWS)
         found = lookup.rows_with(self.path, paths, texts)
@@ -319,7 +320,7 @@ class Lake:
 
     def files(self, table: str) -> list[delta.File]:
         """Return the data files of a table at this version: none, where the lake does not have it yet."""
-        return delta.files(self._tables[table]) if table in self._tables else []
+        return self._files.get(table, [])
 
     def _open_engine(self, has_nouns: bool) -> duckdb.DuckDBPyConnection:
         engine = duckdb.connect()
@@ -395,7 +396,7 @@ def hide_progress(engine: duckdb.DuckDBPyConnection) -> None:
 def _table_view(table: Table, files: list[str]) -> str:
     columns = ", ".join(f'"{name}"' for name in [*table.fields, table.partition])
     if files:
-        listed = ", ".join("'" + path.replace("'", "''") + "'" for path in files)
+        listed = ", ".join(map(literal, files))
         source = f"read_parquet([{listed}], hive_partitioning = true, hive_types = {{'date': date}})"
     else:
         source = f"(select {', '.join(_empty_column(field) for field in table.schema)} where false)"

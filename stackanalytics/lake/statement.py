@@ -19,6 +19,16 @@ _WITHOUT_COLUMN = {
 }
 
 
+def literal(text: str) -> str:
+    """Return a text as SQL writes it."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def identifier(name: str) -> str:
+    """Return a name, of a column or anything else, as SQL writes it."""
+    return '"' + name.replace('"', '""') + '"'
+
+
 def check_reads(query: str) -> None:
     """Refuse what is not one statement that reads: anything else could damage the views for all who come after.
 

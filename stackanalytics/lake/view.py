@@ -17,11 +17,9 @@ format does not count where it told the same operation of the same request in th
 Source: StackTach's pairing, made independent of the order of arrival.
 """
 
-EVENTS = """
-create view events as
-select *, coalesce(routing_key like '%error', priority = 'ERROR', false) as is_error
-from notifications
-"""
+# polars reads it, too
+IS_ERROR = "coalesce(routing_key like '%error', priority = 'ERROR', false) as is_error"
+EVENTS = f"create view events as select *, {IS_ERROR} from notifications"
 
 # without start and end in the legacy format, but with them in the versioned one
 _TOLD_ONCE = "('compute.instance.volume.attach', 'compute.instance.volume.detach')"

@@ -116,6 +116,6 @@ def test_hashes_of_deleted_files_are_deleted(folder: Path) -> None:
 def test_files_without_any_of_a_range_of_ids_are_not_opened(folder: Path) -> None:
     """Each day's file has three ids: those from 4 to 7 are in two of them."""
     with sa.open_lake(folder) as lake:
-        seen = lake.sql("select id from notifications order by id", holding={"ids": range(4, 8)})
+        seen = lake.sql("select id from notifications order by id", holding={"id": range(4, 8)})
         assert seen["id"].to_list() == [4, 5, 6, 7, 8, 9]
-        assert lake.sql("select id from notifications", holding={"ids": range(16, 20)}).is_empty()
+        assert lake.sql("select id from notifications", holding={"id": range(16, 20)}).is_empty()
