@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import polars as pl
 
 from stackanalytics.lake import Lake
-from stackanalytics.lake.meter_definition import values_of
+from stackanalytics.lake.meter_view import columns_read
 from stackanalytics.schema import NOTIFICATIONS, polars_schema
 
 SAMPLE_COLUMNS = (
@@ -18,12 +18,6 @@ PAGE_COLUMNS = """
     notification_id, posted_context
 """
 NOTIFICATIONS_AT_ONCE = 5_000
-
-# what samples are made of, whatever defines them
-_NEEDED = (
-    *("id", "date", "generated_at", "landed_at", "deployment", "message_id", "event_type", "operation", "phase"),
-    *("format", "instance", "request_id", "publisher_id", "body"),
-)
 
 
 def shown(lake: Lake, page: pl.DataFrame, *, metadata: bool) -> pl.DataFrame:
@@ -97,7 +91,7 @@ def _told(lake: Lake, ids: pl.Series, meters: Sequence[str], of: Sequence[str]) 
 
 def _columns(lake: Lake) -> str:
     """Return all columns of notifications; those that no sample is made of are nulls of their type, and not read."""
-    needed = {*_NEEDED, *(value for definition in lake.useful_meters for value in values_of(definition))}
+    needed = columns_read(lake.useful_meters)
     return ", ".join(
         f'"{column}"' if column in needed else f'case when false then "{column}" end as "{column}"'
         for column in (*NOTIFICATIONS.fields, NOTIFICATIONS.partition)

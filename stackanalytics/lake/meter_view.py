@@ -102,6 +102,12 @@ from stored_samples
 where notification_id is null
 """
 
+# what samples are made of, whatever defines them
+_READ = (
+    *("id", "date", "generated_at", "landed_at", "deployment", "message_id", "event_type", "operation", "phase"),
+    *("format", "instance", "request_id", "publisher_id", "body"),
+)
+
 # legacy notifications, among those that are not derived yet, that tell what versioned ones told before
 _TOLD_AGAIN = """
 select mine.id
@@ -183,6 +189,11 @@ def derived_samples(definitions: Iterable[Definition], criterion: str) -> str:
     parts = _derived(measuring(definitions), criterion) or [f"{_STORED} where false"]
     union = "\nunion all by name\n".join(f"({part})" for part in parts)
     return f"select {_COLUMNS.replace('metadata', 'null::varchar as metadata')} from ({union})"
+
+
+def columns_read(definitions: Iterable[Definition]) -> set[str]:
+    """Return the columns of notifications that samples are made of."""
+    return {*_READ, *(value for definition in definitions for value in values_of(definition))}
 
 
 def told_again(derivation: Derivation, *, until: int | None = None) -> str:

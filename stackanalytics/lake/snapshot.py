@@ -280,7 +280,7 @@ class Lake:
         """Return the files of notifications that can have rows with all of these values, and which rows these are."""
         texts = {name: str(value) for name, value in values.items() if name != "id"}
         ids = values.get("id")
-        wanted = range(ids, ids + 1) if isinstance(ids, int) else ids
+        wanted = ids if ids is None or isinstance(ids, range) else range(int(ids), int(ids) + 1)
         files = self.files(NOTIFICATIONS.name)
         paths = [file.path for file in files if wanted is None or file.may_hold_any(wanted)]
         if not texts:
