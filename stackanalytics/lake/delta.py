@@ -61,6 +61,16 @@ class File:
         """Whether compaction wrote the file."""
         return Path(self.path).name.startswith(CLUSTERED)
 
+    def rows_with_id(self, lake: Path, id: int) -> range:
+        """Return among which rows that with an id is."""
+        if self.first_id is None or self.last_id is None:
+            return lookup.ALL_ROWS
+        place = id - self.first_id
+        if self.is_clustered:
+            return lookup.rows_with_id(lake, self.path, place)
+        has_all_between = self.rows == self.last_id - self.first_id + 1  # in order, as they were landed
+        return range(place, place + 1) if has_all_between else lookup.ALL_ROWS
+
 
 def create(folder: Path, table: schema.Table) -> None:
     """Create an empty table below the lake's *folder*, unless it is there."""
@@ -149,7 +159,7 @@ class FileWriter:
         self._day = day
         self._rows = 0
         self._lake = root.parent
-        self._values = lookup.Collector(table.fields if table == schema.NOTIFICATIONS else ())
+        self._values = lookup.Collector(table.fields if table == schema.NOTIFICATIONS else (), has_ids=is_clustered)
         self._bounds: dict[str, tuple[object, object]] = {}
         if not self._path.parent.exists():
             self._path.parent.mkdir()

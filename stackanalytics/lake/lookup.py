@@ -1,7 +1,9 @@
 """Where values are: sorted hashes of the values of each data file, and between which rows each is, beside it.
 
 Opening files is what a search for one instance or request costs most, and then reading them; with these a search
-opens the few that can have it, and reads few rows. A file without hashes is read whole, so that they may be deleted.
+opens the few that can have it, and reads few rows. Beside a clustered file, in which they stand in no order, lie
+the ids of its rows, too, so that the row of one is found without reading them all from the file. A file that has
+neither is read whole, so that they may be deleted.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -19,43 +21,43 @@ from stackanalytics.lake.lock import sync
 
 COLUMNS = ("instance", "request_id", "resource")
 ALL_ROWS = range(2**32)
+IDS_SUFFIX = ".ids"
 
 Places: TypeAlias = npt.NDArray[np.uint64]  # two rows: sorted hashes, and the first and the last row of each
+Numbers: TypeAlias = npt.NDArray[np.uint32]  # by how much the id of each row is above the lowest
 
 
 class Collector:
-    """Collects the hashes of one file while it is written."""
+    """Collects the hashes of one file, and the ids of its rows, while it is written."""
 
-    def __init__(self, columns: Sequence[str]) -> None:
+    def __init__(self, columns: Sequence[str], *, has_ids: bool) -> None:
         """Start with none, of those of the columns that are looked up."""
         self._columns = [column for column in COLUMNS if column in columns]
-        self._places: dict[int, tuple[int, int]] = {}
+        self._has_ids = has_ids and bool(self._columns)
+        self._places: list[Places] = []
+        self._ids: list[npt.NDArray[np.int64]] = []
         self._rows = 0
 
     def add(self, rows: pa.Table) -> None:
         """Take the values of the rows that come next."""
         for column in self._columns:
             values = pl.DataFrame({"value": pl.Series(rows[column])}).with_row_index("row", self._rows)
-            row = pl.col("row")
+            row = pl.col("row").cast(pl.UInt64)
             found = values.drop_nulls().group_by("value").agg(first=row.min(), last=row.max())
-            for value, first, last in found.iter_rows():
-                hashed = _hash(column, value)
-                known = self._places.get(hashed, (first, last))
-                self._places[hashed] = min(known[0], first), max(known[1], last)
+            hashes = np.array([_hash(column, value) for value in found["value"].to_list()], np.uint64)
+            self._places.append(np.stack([hashes, _packed(found["first"].to_numpy(), found["last"].to_numpy())]))
+        if self._has_ids:
+            self._ids.append(pl.Series(rows["id"]).to_numpy())
         self._rows += rows.num_rows
 
     def save(self, lake: Path, name: str) -> None:
-        """Write the hashes of the data file called *name*."""
-        if not self._places:
-            return
-        path = _path(lake, name)
-        path.parent.mkdir(exist_ok=True)
-        hashes = np.fromiter(self._places, np.uint64, len(self._places))
-        rows = np.array([*self._places.values()], np.uint64)
-        order = np.argsort(hashes)
-        np.save(path, np.stack([hashes, rows[:, 0] << np.uint64(32) | rows[:, 1]])[:, order])
-        sync(path)
-        sync(path.parent)
+        """Write what was collected of the data file called *name*."""
+        places = _merged(self._places)
+        if places.size:
+            _save(_path(lake, name), places)
+        ids = np.concatenate([np.array([], np.int64), *self._ids])
+        if len(ids) and int(np.ptp(ids)) < 2**32:
+            _save(_path(lake, name, IDS_SUFFIX), (ids - ids.min()).astype(np.uint32))
 
 
 def rows_with(lake: Path, names: Iterable[str], wanted: Mapping[str, str]) -> list[range]:
@@ -80,25 +82,65 @@ def _rows(places: Places, wanted: int) -> range:
     return range(first, last + 1)
 
 
+def rows_with_id(lake: Path, name: str, place: int) -> range:
+    """Return among which rows of the data file called *name* the id is that is by *place* above its lowest."""
+    ids = _load_ids(_path(lake, name, IDS_SUFFIX))
+    if ids is None:
+        return ALL_ROWS
+    found = np.flatnonzero(ids == place)
+    return range(int(found[0]), int(found[0]) + 1) if len(found) else range(0)
+
+
 def forget(lake: Path, existing: Iterable[str]) -> None:
-    """Delete the hashes of data files that are no more."""
-    kept = {_path(lake, name) for name in existing}
+    """Delete what belongs to data files that are no more."""
+    kept = {_path(lake, name, suffix) for name in existing for suffix in ("", IDS_SUFFIX)}
     for path in (lake / "lookup").glob("*.npy"):
         if path not in kept:
             path.unlink()
 
 
-def _path(lake: Path, name: str) -> Path:
-    return lake / "lookup" / f"{Path(name).stem}.npy"
+def _merged(parts: Sequence[Places]) -> Places:
+    """Sort the hashes, each once, from its very first to its very last row."""
+    hashes, rows = np.concatenate([np.empty((2, 0), np.uint64), *parts], axis=1)
+    order = np.argsort(hashes)
+    hashes, rows = hashes[order], rows[order]
+    starts = np.flatnonzero(np.diff(hashes, prepend=~hashes[:1]))
+    first = np.minimum.reduceat(rows >> np.uint64(32), starts) if len(starts) else rows
+    last = np.maximum.reduceat(rows & np.uint64(2**32 - 1), starts) if len(starts) else rows
+    return np.stack([hashes[starts], _packed(first, last)])
+
+
+def _packed(first: npt.NDArray[np.uint64], last: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
+    return first << np.uint64(32) | last
+
+
+def _save(path: Path, values: npt.NDArray[np.unsignedinteger]) -> None:
+    path.parent.mkdir(exist_ok=True)
+    np.save(path, values)
+    sync(path)
+    sync(path.parent)
+
+
+def _path(lake: Path, name: str, suffix: str = "") -> Path:
+    return lake / "lookup" / f"{Path(name).stem}{suffix}.npy"
 
 
 @lru_cache(maxsize=4096)
 def _load(path: Path) -> Places | None:
+    places = _mapped(path)
+    return places if places is not None and places.ndim == 2 else None  # earlier versions did not tell the rows
+
+
+@lru_cache(maxsize=4096)
+def _load_ids(path: Path) -> Numbers | None:
+    return _mapped(path)
+
+
+def _mapped(path: Path) -> np.ndarray | None:
     try:
-        places = np.asarray(np.load(path, mmap_mode="r"))
+        return np.asarray(np.load(path, mmap_mode="r"))
     except FileNotFoundError:
         return None
-    return places if places.ndim == 2 else None  # earlier versions did not tell the rows
 
 
 def _hash(column: str, value: str) -> int:

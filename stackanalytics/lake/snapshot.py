@@ -281,12 +281,15 @@ class Lake:
         texts = {name: str(value) for name, value in values.items() if name != "id"}
         ids = values.get("id")
         wanted = ids if ids is None or isinstance(ids, range) else range(int(ids), int(ids) + 1)
-        files = self.files(NOTIFICATIONS.name)
-        paths = [file.path for file in files if wanted is None or file.may_hold_any(wanted)]
-        if not texts:
-            return dict.fromkeys(paths, lookup.ALL_ROWS)
-        found = lookup.rows_with(self.path, paths, texts)
-        return {path: rows for path, rows in zip(paths, found, strict=True) if rows}
+        files = [file for file in self.files(NOTIFICATIONS.name) if wanted is None or file.may_hold_any(wanted)]
+        if wanted is not None and len(wanted) == 1:
+            held = [file.rows_with_id(self.path, wanted.start) for file in files]
+        else:
+            held = [lookup.ALL_ROWS] * len(files)
+        if texts:
+            found = lookup.rows_with(self.path, [file.path for file in files], texts)
+            held = [_common(*rows) for rows in zip(held, found, strict=True)]
+        return {file.path: rows for file, rows in zip(files, held, strict=True) if rows}
 
     def deployments(self) -> dict[int, str]:
         """Return the names of the deployments by id."""
@@ -361,10 +364,15 @@ def open_lake(path: Path | str, *, version: Mapping[str, int] | None = None) -> 
 def _scan(path: str, rows: range, id: str | int | None) -> pl.LazyFrame:
     """Return a data file or, where these are few, only the rows among which those asked for are."""
     scanned = pl.scan_parquet(path, hive_partitioning=False)
-    if id is not None:  # only one has it: to find where takes less than to look for it with all columns
+    if id is not None and rows == lookup.ALL_ROWS:  # to find where takes less than to look for it with all columns
         found = scanned.select(pl.arg_where(pl.col("id") == id)).collect().to_series()
         rows = range(found[0], found[0] + 1) if len(found) else range(0)
     return scanned.slice(rows.start, len(rows)) if len(rows) <= FEW_ROWS else scanned
+
+
+def _common(one: range, other: range) -> range:
+    """Return the rows that two stretches have in common."""
+    return range(max(one.start, other.start), min(one.stop, other.stop))
 
 
 def _answer(cursor: duckdb.DuckDBPyConnection, query: str, parameters: Mapping[str, object] | None) -> pl.DataFrame:

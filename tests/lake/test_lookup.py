@@ -74,7 +74,7 @@ def test_only_files_that_can_have_the_values_are_opened(folder: Path) -> None:
 
 def test_a_value_is_among_the_rows_from_its_first_to_its_last(tmp_path: Path) -> None:
     """Of six rows, taken four and two at a time, one value is in the second and the fifth."""
-    taken = lookup.Collector(("instance", "tenant"))
+    taken = lookup.Collector(("instance", "tenant"), has_ids=False)
     taken.add(pa.table({"instance": ["a", "b", None, "c"]}))
     taken.add(pa.table({"instance": ["b", "d"]}))
     taken.save(tmp_path, "file.parquet")
@@ -83,6 +83,47 @@ def test_a_value_is_among_the_rows_from_its_first_to_its_last(tmp_path: Path) ->
 
     assert asked == {"a": [range(1)], "b": [range(1, 5)], "c": [range(3, 4)], "d": [range(5, 6)], "e": [range(0)]}
     assert lookup.rows_with(tmp_path, ["other.parquet"], {"instance": "a"}) == [lookup.ALL_ROWS]
+
+
+def test_the_row_of_an_id_is_told_beside_clustered_files(folder: Path) -> None:
+    """Of nine notifications of two instances in turns, compacted, the rows are in order of the instance.
+
+    Asked for are all ids, and some that are in no row; each is found in one file, in one row, and in no other.
+    """
+    day = T0 + timedelta(days=9)
+    turns = [
+        notification("compute.instance.update", day + timedelta(seconds=number), instance=f"i-{number % 2}")
+        for number in range(9)
+    ]
+    lake_of(folder, turns).close()
+    compact(folder)
+
+    with sa.open_lake(folder) as lake:
+        *_, file = lake.files("notifications")
+        rows = [file.rows_with_id(folder, id) for id in range(16, 25)]
+        found = {id: sa.events(lake, id=id)["id"].to_list() for id in (0, 16, 17, 24, 25)}
+
+    assert [row.start for row in rows] == [0, 5, 1, 6, 2, 7, 3, 8, 4]
+    assert {len(row) for row in rows} == {1}
+    assert file.rows_with_id(folder, 25) == range(0)
+    assert found == {0: [], 16: [16], 17: [17], 24: [24], 25: []}
+
+
+def test_the_row_of_an_id_follows_from_its_place_where_a_file_has_all_ids_between(tmp_path: Path) -> None:
+    """Six notifications of two days in turns are in two landed files with gaps, a later one in one without."""
+    turns = [
+        notification("compute.instance.update", T0 + timedelta(days=number % 2, seconds=number)) for number in range(6)
+    ]
+    lake_of(tmp_path, turns).close()
+    lake_of(tmp_path, [notification("compute.instance.update", T0 + timedelta(days=5))]).close()
+
+    with sa.open_lake(tmp_path) as lake:
+        first, second, third = lake.files("notifications")
+        found = [sa.events(lake, id=id)["id"].to_list() for id in range(1, 9)]
+
+    assert first.rows_with_id(tmp_path, 3) == second.rows_with_id(tmp_path, 4) == lookup.ALL_ROWS
+    assert third.rows_with_id(tmp_path, 7) == range(1)
+    assert found == [[1], [2], [3], [4], [5], [6], [7], []]
 
 
 def test_hashes_without_rows_are_as_if_they_were_not_there(folder: Path) -> None:
@@ -103,13 +144,14 @@ def test_a_query_that_asks_less_than_it_says_still_sees_one_snapshot(folder: Pat
 
 
 def test_hashes_of_deleted_files_are_deleted(folder: Path) -> None:
-    """After compaction that keeps nothing old there is one file of hashes for each data file."""
+    """After compaction that keeps nothing old there are hashes and ids of each data file, and nothing else."""
     compact(folder)
     compact(folder, keep_hours=0)
 
     stems = {path.stem for path in folder.glob("notifications/date=*/*.parquet")}
+    beside = {path.name for path in (folder / "lookup").glob("*.npy")}
 
-    assert {path.stem for path in (folder / "lookup").glob("*.npy")} == stems
+    assert beside == {f"{stem}{suffix}.npy" for stem in stems for suffix in ("", ".ids")}
     assert len(stems) == 5
 
 
