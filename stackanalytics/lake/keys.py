@@ -128,8 +128,7 @@ class KeyIndex:
 
 
 def _sorted(entries: Entries) -> Entries:
-    keys, contents = entries
-    return entries[:, np.lexsort((contents, keys))]
+    return entries[:, np.argsort(entries[0])]
 
 
 def _merged(runs: Sequence[Entries]) -> Iterator[Entries]:

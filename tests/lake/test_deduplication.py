@@ -77,6 +77,16 @@ def test_copies_are_one_message(copy: str, tmp_path: Path) -> None:
     assert _counts(_land(tmp_path / "apart", [again])) == (0, 1, 0)
 
 
+def test_contents_that_earlier_versions_hashed_in_another_way_are_found(tmp_path: Path) -> None:
+    """Where no hash of a content is the same, the stored bodies tell that a message and its conflict are known."""
+    assert _counts(_land(tmp_path, [ONE, OTHER])) == (2, 0, 1)
+    for path in (tmp_path / "keys").glob("*-*.npy"):
+        keys, contents = np.load(path)
+        np.save(path, np.stack([keys, ~contents]))
+
+    assert _counts(_land(tmp_path, [OTHER, ONE, THIRD])) == (1, 2, 1)
+
+
 def test_one_id_other_content_is_a_conflict(tmp_path: Path, between: Between) -> None:
     """Another content under a known id is landed once, as a conflict; each further content likewise."""
     assert _counts(_land(tmp_path, [ONE])) == (1, 0, 0)
