@@ -173,7 +173,7 @@ def _key(condition: Condition) -> object:
     column = FIELD_COLUMNS.get(condition.field, condition.field)
     if column == "measured_at":
         return "lower" if condition.op in ("gt", "ge") else "upper"
-    return column if condition.op == "eq" else (column, condition.op, condition.value)
+    return column if condition.op == "eq" else (column, condition.op, type(condition.value), condition.value)
 
 
 def _instant(condition: Condition | None) -> datetime | None:

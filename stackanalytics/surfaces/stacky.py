@@ -61,7 +61,6 @@ from stackanalytics.surfaces.route import Request, Route, Surface, first_sentenc
 Endpoint: TypeAlias = Callable[[Lake, Parameters, datetime], object]
 Match: TypeAlias = Literal["equals", "contains", "startswith"]
 
-MICROSECOND = timedelta(microseconds=1)
 KPI_PERIOD = timedelta(hours=24)
 WATCH_PERIOD = timedelta(seconds=2)
 MINUTE = timedelta(minutes=1)
@@ -207,13 +206,13 @@ def show(lake: Lake, parameters: Parameters, now: datetime) -> list[object]:
 def watch(lake: Lake, parameters: Parameters, now: datetime) -> list[object]:
     """The events since a time, for showing them as they happen: widths, events, the time it is."""
     service = _service(parameters)
-    since = after(parameters, "since") or now - WATCH_PERIOD + MICROSECOND
+    since = after(parameters, "since") or now - WATCH_PERIOD + times.MICROSECOND
     deployment_id = _id(parameters["deployment_id"], "deployment")
     deployment = _deployment_names(lake).get(deployment_id)
     rows: list[Row] = []
     if deployment_id == 0 or deployment is not None:
-        told = _told(lake, service, since, now + MICROSECOND, now.replace(second=0, microsecond=0))
-        rows = told.between(since, now + MICROSECOND, deployment, given(parameters, "event_name"))
+        told = _told(lake, service, since, now + times.MICROSECOND, now.replace(second=0, microsecond=0))
+        rows = told.between(since, now + times.MICROSECOND, deployment, given(parameters, "event_name"))
     *before, narrowest, last = WATCH_WIDTHS
     widest = max([narrowest, *(len(str(row[5])) for row in rows)])
     return [[*before, widest, last], rows, str(times.unix_us(now) // 1_000_000)]

@@ -55,7 +55,6 @@ Entries: TypeAlias = dict[str, T] | list[dict[str, T]]
 ByService: TypeAlias = dict[ServiceName, T] | list[dict[ServiceName, T]]
 
 LONGEST_RANGE = timedelta(days=7)
-MICROSECOND = times.MICROSECOND
 
 # the exchanges that a service of db/stats/events stands for, and those that it does not
 EVENT_SERVICES: Mapping[str, Mapping[str, Any]] = MappingProxyType(
@@ -394,7 +393,7 @@ def _event_range(parameters: Parameters) -> tuple[datetime | None, datetime | No
     if last - start > LONGEST_RANGE:
         seconds = LONGEST_RANGE // timedelta(seconds=1)
         raise InputError(f"Date ranges may be no larger than {seconds} seconds")
-    return start, last + MICROSECOND
+    return start, last + times.MICROSECOND
 
 
 def _instant(text: str) -> datetime:

@@ -50,6 +50,8 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[sa.Lake]:
         ("metadata.size=string::5", [2]),
         ("metadata.size='5'", [2]),
         ("metadata.size=5.0", []),
+        ("metadata.size!=5.0", [3]),
+        ("metadata.size!=5;metadata.size!=5.0", []),
         ("metadata.size>=5", [3, 1]),
         ("metadata.size>5", [3]),
         ("metadata.flags=True", [1]),
