@@ -225,7 +225,7 @@ def _shown(found: pl.DataFrame, grouped: Grouping, extra: Aggregates, asked: Cri
         "duration_start_at": pl.when(is_within).then(first),
         "duration_end_at": pl.when(is_within).then(last),
     }
-    return found.select(
+    return found.select_seq(
         *(pl.col(column).alias(field) for field, column in grouped.columns.items()),
         *(told.get(name, pl.col(name)).alias(name) for name in STATISTIC_COLUMNS),
         *(pl.col(column).cast(pl.Float64).alias(name) for name, column in extra.columns.items()),

@@ -7,11 +7,12 @@ from pathlib import Path
 
 
 @contextmanager
-def connected(path: Path) -> Iterator[sqlite3.Connection]:
+def connected(path: Path, *, writes: bool = False) -> Iterator[sqlite3.Connection]:
     """Connect to the state at *path*; transactions are begun by whoever asks, and what they write is on disk."""
     connection = sqlite3.connect(path, timeout=60, isolation_level=None)
     try:
-        connection.execute("pragma synchronous = full")
+        if writes:
+            connection.execute("pragma synchronous = full")
         yield connection
     finally:
         connection.close()

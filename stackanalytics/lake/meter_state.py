@@ -26,7 +26,7 @@ _TABLES = (
     "create table if not exists stale_notifications (id integer primary key, changes integer not null default 1)",
 )
 
-_OVERRIDES = "select meter, unit, meter_type, description from meters"
+_OVERRIDE = "select unit, meter_type, description from meters where meter = ?"
 
 _REDEFINE = """
 insert into meters (meter, unit, meter_type, description) values (?, ?, ?, ?)
@@ -67,8 +67,7 @@ class MeterState:
             Fields of :class:`Override`; None lets hold again what samples say. What is left out stays as it is.
         """
         with self._writing() as connection:
-            told = connection.execute(f"{_OVERRIDES} where meter = ?", (meter,)).fetchone()
-            _, *former = told or (meter,)
+            former = connection.execute(_OVERRIDE, (meter,)).fetchone() or ()
             connection.execute(_REDEFINE, (meter, *astuple(replace(Override(*former), **decided))))
 
     def hide(self, meter: str) -> None:
@@ -82,10 +81,15 @@ class MeterState:
             with self._writing() as connection:
                 connection.executemany("update meters set is_hidden = 0 where meter = ?", [(name,) for name in meters])
 
+    def decided(self) -> tuple[dict[str, Override], frozenset[str]]:
+        """Return what was redefined, by the names of the meters, and which of them are hidden, both at one moment."""
+        found = self._rows("select meter, is_hidden, unit, meter_type, description from meters order by meter")
+        overrides = {meter: Override(*told) for meter, _, *told in found if any(value is not None for value in told)}
+        return overrides, frozenset(meter for meter, is_hidden, *_ in found if is_hidden)
+
     def overrides(self) -> dict[str, Override]:
         """Return what was redefined, by the names of the meters."""
-        found = self._rows(f"{_OVERRIDES} order by meter")
-        return {meter: Override(*told) for meter, *told in found if any(value is not None for value in told)}
+        return self.decided()[0]
 
     def descriptions(self) -> dict[str, str]:
         """Return the descriptions of the meters that have one, by their names."""
@@ -94,7 +98,7 @@ class MeterState:
 
     def hidden(self) -> frozenset[str]:
         """Return the names of the meters that are hidden."""
-        return frozenset(meter for (meter,) in self._rows("select meter from meters where is_hidden"))
+        return self.decided()[1]
 
     def add_stale(self, ids: Iterable[int]) -> None:
         """Note that what was derived of some notifications is out of date."""
@@ -121,7 +125,7 @@ class MeterState:
 
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
-        with connected(self._path) as connection:
+        with connected(self._path, writes=True) as connection:
             connection.execute("begin immediate")
             with connection:
                 for table in _TABLES:

@@ -244,11 +244,12 @@ class Lake:
         frames: Mapping[str, pl.DataFrame],
     ) -> None:
         """Have one cursor know the samples, which it asks for: the view is so large that making it takes time."""
+        overrides, hidden = self.meter_state.decided()
         samples = meter_view.samples_view(
             self.useful_meters,
             self.derivation,
-            overrides=self.meter_state.overrides(),
-            hidden=self.meter_state.hidden(),
+            overrides=overrides,
+            hidden=hidden,
             of_meters=[meter] if isinstance(meter, str) else meter,
             has_metadata=bool(_METADATA.search(query)),
         )

@@ -197,6 +197,10 @@ class UsageState:
             for id, name, types, updated_us in rows
         ]
 
+    def tenant_count(self) -> int:
+        """Return how many tenants are known."""
+        return len(self._rows("tenants", "", {}))
+
     def check(self) -> None:
         """See that the versions that are to be read are known.
 
@@ -271,7 +275,7 @@ class UsageState:
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
         """Hold the only writing transaction; it is on disk once the block is left."""
-        with connected(self._path) as connection:
+        with connected(self._path, writes=True) as connection:
             # it begins as a writer, since a reader that starts to write fails where another wrote meanwhile
             connection.execute("begin immediate")
             with connection:

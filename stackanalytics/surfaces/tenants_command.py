@@ -32,5 +32,5 @@ def tenants(path: Path | None, folder: Path, cloud: str | None) -> None:
             Tenant(tenant.tenant, tenant.name, {**known.get(tenant.tenant, {}), **tenant.types}) for tenant in told
         ]
         lake.usage_state.put_tenants(found, at=times.now())
-        total = len(lake.usage_state.tenants())
+        total = lake.usage_state.tenant_count()
     words.print(f"{len({tenant.tenant for tenant in found}):,} tenants taken down; {total:,} are known")
