@@ -5,14 +5,12 @@ get their turn between two days. Readers of former versions keep their files unt
 older than the retention.
 """
 
-import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 from itertools import groupby
 from pathlib import Path
 
-import duckdb
 import pyarrow as pa
 from deltalake import DeltaTable
 
@@ -20,7 +18,7 @@ from stackanalytics import times
 from stackanalytics.lake import delta, lookup
 from stackanalytics.lake.deriving import derive
 from stackanalytics.lake.lock import exclusive
-from stackanalytics.lake.snapshot import hide_progress
+from stackanalytics.lake.sorting import sorted_rows
 from stackanalytics.lake.usage_state import UsageState
 from stackanalytics.schema import (
     DEAD_LETTERS,
@@ -33,15 +31,15 @@ from stackanalytics.schema import (
 )
 
 FILE_ROWS = 2_000_000
-SORT_MEMORY = "1GB"
+SPILL = "unsorted"
 KEEP_HOURS = 7 * 24
 
 _ORDER = {
-    NOTIFICATIONS.name: "instance nulls last, resource nulls last, generated_at, id",
-    DEAD_LETTERS.name: "landed_at, key",
-    VERIFICATIONS.name: "sequence",
-    RECONCILIATIONS.name: "sequence",
-    SAMPLES.name: "meter, resource, measured_at, sample_id",
+    NOTIFICATIONS.name: ("instance", "resource", "generated_at", "id"),
+    DEAD_LETTERS.name: ("landed_at", "key"),
+    VERIFICATIONS.name: ("sequence",),
+    RECONCILIATIONS.name: ("sequence",),
+    SAMPLES.name: ("meter", "resource", "measured_at", "sample_id"),
 }
 
 
@@ -122,10 +120,12 @@ def _compact_day(folder: Path, table: Table, day: date, done: Compacted) -> None
         return  # somebody else did it meanwhile
     rows = sum(file.rows for file in files)
     added = []
-    for part in _parts(_sorted(table, files)):
+    paths = [file.path for file in files]
+    found = sorted_rows(paths, arrow_schema(*table.fields), _ORDER[table.name], folder / SPILL)
+    for part in _parts(found):
         writer = delta.FileWriter(folder / table.name, table, day, rows=rows, is_clustered=True)
         for batch in part:
-            writer.write(pa.Table.from_batches([batch]).cast(arrow_schema(*table.fields)))
+            writer.write(batch)
         added.append(writer.close())
     delta.commit(opened, table, added, remove=files, note={"compacted": day.isoformat()})
     done.days += 1
@@ -135,25 +135,13 @@ def _compact_day(folder: Path, table: Table, day: date, done: Compacted) -> None
     done.bytes_after += sum(action.size for action in added)
 
 
-def _sorted(table: Table, files: list[delta.File]) -> Iterator[pa.RecordBatch]:
-    columns = ", ".join(f'"{name}"' for name in table.fields)
-    query = f"select {columns} from read_parquet($files) order by {_ORDER[table.name]}"
-    with tempfile.TemporaryDirectory(prefix="stackanalytics-") as spill, duckdb.connect() as engine:
-        engine.execute("set global TimeZone = 'UTC'")
-        hide_progress(engine)
-        engine.execute(f"set temp_directory = '{spill}'")
-        engine.execute(f"set memory_limit = '{SORT_MEMORY}'")
-        found = engine.sql(query, params={"files": [file.path for file in files]})
-        yield from found.to_arrow_reader(delta.ROW_GROUP)
-
-
-def _parts(batches: Iterator[pa.RecordBatch]) -> Iterator[Iterator[pa.RecordBatch]]:
+def _parts(batches: Iterator[pa.Table]) -> Iterator[Iterator[pa.Table]]:
     """Cut a stream of batches into streams of at most ``FILE_ROWS`` rows."""
     for first in batches:
         yield _part(first, batches)
 
 
-def _part(batch: pa.RecordBatch, following: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+def _part(batch: pa.Table, following: Iterator[pa.Table]) -> Iterator[pa.Table]:
     rows = batch.num_rows
     yield batch
     while rows < FILE_ROWS and (batch := next(following, None)) is not None:
