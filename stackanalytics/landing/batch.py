@@ -7,7 +7,7 @@ from operator import itemgetter
 from pathlib import Path
 
 from stackanalytics.lake import DeadLetter, Landed, Notifications, Writer
-from stackanalytics.landing.form import Message, UnreadableError, elements, open_message
+from stackanalytics.landing.form import Message, UnreadableError, elements, open_message, unwrap
 from stackanalytics.landing.reading import Reading, Rejected
 from stackanalytics.landing.redact import redact, redact_bytes
 from stackanalytics.sources.chunk import Chunk
@@ -110,7 +110,7 @@ class _Batch:
         return rows
 
     def _read_handful(self, contents: Sequence[bytes], first: int) -> None:
-        if self.reading.add_bare(contents, first):
+        if self.reading.add_bare(contents, range(first, first + len(contents))) or self._read_wrapped(contents, first):
             return
         messages, tags = [], []
         for tag, content in enumerate(contents, first):
@@ -118,6 +118,19 @@ class _Batch:
                 messages.append(message)
                 tags.append(-len(self.opened))
         self._reject(self.reading.add(messages, tags))
+
+    def _read_wrapped(self, contents: Sequence[bytes], first: int) -> bool:
+        """Read a handful of which each wraps a bare body; return False, with none read, where any may not."""
+        unwrapped = [unwrap(content) for content in contents]
+        found = [each for each in unwrapped if each is not None]
+        if len(found) < len(contents):
+            return False
+        bodies, transports = zip(*found, strict=True)
+        last = -1 - len(self.opened)
+        if not self.reading.add_bare(bodies, range(last, last - len(contents), -1), transports):
+            return False
+        self.opened.extend(enumerate(contents, first))
+        return True
 
     def _opened(self, content: bytes, tag: int) -> Iterator[Message]:
         """Open a message, or each of an array of messages, of any form."""

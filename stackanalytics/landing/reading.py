@@ -24,7 +24,7 @@ from stackanalytics.lake.keys import Hashes
 from stackanalytics.lake.writing import GIVEN
 from stackanalytics.landing import column, image
 from stackanalytics.landing.cell import Cells, Row, joined_array, text_array, written
-from stackanalytics.landing.form import Message, UnreadableError
+from stackanalytics.landing.form import BARE, Message, UnreadableError
 from stackanalytics.landing.name import name
 from stackanalytics.landing.payload import ABSENT, NOTHING, Absent, Payload, Text, load, read_payload, text
 from stackanalytics.landing.redact import NOTHING_BYTES, find_secrets, redact, without_values
@@ -32,7 +32,6 @@ from stackanalytics.schema import INSTANT, arrow_schema
 
 SCHEMA = arrow_schema(*GIVEN)
 NO_HASHES: Hashes = np.array([], np.uint64)
-_BARE = Message("")
 _TOKEN, _CATALOG = b'"_context_auth_token"', b'"_context_service_catalog"'
 
 
@@ -104,8 +103,10 @@ class Reading:
         """How many messages were read and not settled yet."""
         return len(self._fresh.tags)
 
-    def add_bare(self, contents: Sequence[bytes], tag: int = 0) -> bool:
-        """Read a handful of bare bodies, tagged with *tag* and the numbers that follow.
+    def add_bare(
+        self, contents: Sequence[bytes], tags: Sequence[int], transports: Sequence[Message] | None = None
+    ) -> bool:
+        """Read a handful of bare bodies, and what their transports told.
 
         Return False, with none of them read, where any of the bytes are not known to be a bare body.
         """
@@ -121,7 +122,7 @@ class Reading:
         hashes = [
             identity.content_hash(body.event_type, body.publisher_id, body.timestamp, body.payload) for body in bodies
         ]
-        self._add(bodies, contents, range(tag, tag + len(contents)), [_BARE] * len(contents), hashes)
+        self._add(bodies, contents, tags, transports or [BARE] * len(contents), hashes)
         return True
 
     def add(self, messages: Sequence[Message], tags: Sequence[int]) -> list[Rejected]:

@@ -133,7 +133,7 @@ def test_a_writer_waits_for_another(tmp_path: Path) -> None:
         compact(tmp_path)
         reading = Reading()
         for message in first:
-            assert reading.add_bare([json.dumps(message).encode()])
+            assert reading.add_bare([json.dumps(message).encode()], [0])
         landed = writer.append(reading.notifications()[0])
         assert (landed.notifications, landed.duplicates) == (1, 3)
         with before.refresh() as after:

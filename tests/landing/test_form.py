@@ -2,10 +2,17 @@
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
-from landed import Rows, encoded
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from landed import Rows, encoded, rows_in
+
+from stackanalytics.landing import land
+from stackanalytics.landing.form import open_message, unwrap
+from stackanalytics.sources.chunk import Chunk
 
 RowsOf = Callable[..., Rows]
 
@@ -101,6 +108,70 @@ def test_forms_that_lose_something(form: str, landed: dict[str, dict[str, Any]])
     """What listeners, Kafka and the log driver hand on gives the same row but for what they leave out."""
     losses = LOSING[form][1]
     assert _told(landed[form]) == _told(landed["bare"]) | {"message_id": form} | losses
+
+
+@pytest.mark.parametrize("form", [*SAME, *LOSING])
+def test_a_form_alone_gives_the_row_that_it_gives_among_others(
+    form: str, landed: dict[str, dict[str, Any]], rows_of: RowsOf
+) -> None:
+    """Handfuls of messages of one form are read in another way than those of several."""
+    message = SAME[form] if form in SAME else LOSING[form][0]
+
+    alone, again = rows_of([encoded(message).replace(b"message-1", name.encode()) for name in (form, f"{form} 2")])
+
+    different = {"id", "landed_at", "deployment_id"}
+    assert {name: value for name, value in alone.items() if name not in different} == {
+        name: value for name, value in landed[form].items() if name not in different
+    }
+    assert _told(again) == _told(alone) | {"message_id": f"{form} 2"}
+
+
+words = st.sampled_from([None, "", "east", 2])
+wrappers = st.fixed_dictionaries(
+    {},
+    optional={
+        "oslo.version": st.sampled_from([None, "", "2", "2.0", "3.0", 2]),
+        "oslo.message": st.sampled_from([None, "", TEXT, json.dumps(_enveloped(TEXT)), BODY]),
+        "body": st.sampled_from([None, "", TEXT, BODY, BODY, _enveloped(TEXT), []]),
+        "event_type": words,
+        "deployment": words,
+        "exchange": words,
+        "routing_key": words,
+    },
+)
+
+
+@given(wrappers)
+@settings(max_examples=300)
+def test_what_is_unwrapped_fast_is_what_is_opened(wrapper: dict[str, object]) -> None:
+    """Whatever an object wraps, the fast way of opening it gives what the thorough one gives, or nothing."""
+    content = json.dumps(wrapper)
+    found = unwrap(content.encode())
+
+    if found is not None:
+        inner, told = found
+        opened, expected = open_message(content), open_message(inner.decode())
+        assert opened.body == expected.body
+        assert (opened.deployment, opened.exchange, opened.routing_key, opened.request_id) == (
+            told.deployment,
+            told.exchange,
+            told.routing_key,
+            told.request_id,
+        )
+
+
+@pytest.mark.parametrize("wrap", [_enveloped, lambda body: {"deployment": "east", "body": body}])
+def test_dead_letters_of_wrapped_bodies_say_where_they_stood(wrap: Callable[[object], object], tmp_path: Path) -> None:
+    """A body without a usable time, of a hundred that are wrapped alike, is kept as it came, with its line."""
+    bodies = [BODY | {"message_id": str(number), "timestamp": TEN if number != 76 else "?"} for number in range(100)]
+    bodies[76].pop("_context_timestamp", None)
+    lines = [json.dumps(wrap(body)).encode() for body in bodies]
+
+    landed = land([Chunk("f", 1, lines[:50]), Chunk("f", 51, lines[50:])], tmp_path)
+
+    assert (landed.notifications, landed.dead_letters) == (99, 1)
+    [letter] = rows_in(tmp_path, "dead_letters")
+    assert (letter["origin"], letter["content"]) == ("f:77", lines[76])
 
 
 def test_forms_are_one_message(rows_of: RowsOf) -> None:

@@ -13,7 +13,7 @@ def _bits(payload: object, event_type: str = "compute.instance.exists") -> list[
     """Read one body, and return its bits."""
     body = {"event_type": event_type, "timestamp": "2026-03-02 10:00:00", "payload": payload}
     reading = Reading()
-    assert reading.add_bare([json.dumps(body).encode()])
+    assert reading.add_bare([json.dumps(body).encode()], [0])
     found: list[int | None] = reading.notifications()[0].rows["image_type"].to_pylist()
     return found
 

@@ -22,7 +22,7 @@ def _read(event_type: str, payload: object, **beside: object) -> dict[str, Any]:
     """Read one body into its row, without landing it."""
     reading = Reading()
     body = {"event_type": event_type, "timestamp": "2026-03-02 10:00:00", "payload": payload, **beside}
-    if not reading.add_bare([json.dumps(body).encode()]):
+    if not reading.add_bare([json.dumps(body).encode()], [0]):
         assert not reading.add([Message(json.dumps(body))], [0])
     [row] = reading.notifications()[0].rows.to_pylist()
     found: dict[str, Any] = row
