@@ -522,8 +522,8 @@ def test_watch_is_the_same_whether_its_events_were_kept_or_not(tmp_path: Path) -
                     deployment=deployment,
                     exchange=exchanges.exchange,
                     not_exchange=exchanges.not_exchange,
-                    start=NOW - timedelta(seconds=seconds) + stacky.MICROSECOND,
-                    end=NOW + stacky.MICROSECOND,
+                    start=NOW - timedelta(seconds=seconds) + times.MICROSECOND,
+                    end=NOW + times.MICROSECOND,
                     columns=("id", "is_error", "generated_at", "deployment", "event_type", exchanges.uuid),
                 )
                 given = {"service": service, "since": str(times.unix_us(NOW) // 1_000_000 - seconds)}
