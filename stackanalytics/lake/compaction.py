@@ -6,6 +6,7 @@ older than the retention.
 """
 
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import date, timedelta
 from itertools import groupby
@@ -121,12 +122,12 @@ def _compact_day(folder: Path, table: Table, day: date, done: Compacted) -> None
     rows = sum(file.rows for file in files)
     added = []
     paths = [file.path for file in files]
-    found = sorted_rows(paths, arrow_schema(*table.fields), _ORDER[table.name], folder / SPILL)
-    for part in _parts(found):
-        writer = delta.FileWriter(folder / table.name, table, day, rows=rows, is_clustered=True)
-        for batch in part:
-            writer.write(batch)
-        added.append(writer.close())
+    with closing(sorted_rows(paths, arrow_schema(*table.fields), _ORDER[table.name], folder / SPILL)) as found:
+        for part in _parts(found):
+            writer = delta.FileWriter(folder / table.name, table, day, rows=rows, is_clustered=True)
+            for batch in part:
+                writer.write(batch)
+            added.append(writer.close())
     delta.commit(opened, table, added, remove=files, note={"compacted": day.isoformat()})
     done.days += 1
     done.files_before += len(files)

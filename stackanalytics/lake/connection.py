@@ -8,7 +8,10 @@ from pathlib import Path
 
 @contextmanager
 def connected(path: Path, *, writes: bool = False) -> Iterator[sqlite3.Connection]:
-    """Connect to the state at *path*; transactions are begun by whoever asks, and what they write is on disk."""
+    """Connect to the state at *path*; transactions are begun by whoever asks.
+
+    What those write who say so is on disk once it is committed.
+    """
     connection = sqlite3.connect(path, timeout=60, isolation_level=None)
     try:
         if writes:

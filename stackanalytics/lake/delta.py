@@ -65,6 +65,8 @@ class File:
         """Return among which rows that with an id is."""
         if self.first_id is None or self.last_id is None:
             return lookup.ALL_ROWS
+        if not self.may_hold_id(id):
+            return range(0)
         place = id - self.first_id
         if self.is_clustered:
             return lookup.rows_with_id(lake, self.path, place)

@@ -185,7 +185,7 @@ class Lake:
                 raise DataError(
                     f"the query needs more memory than it may have. {advice}. DuckDB: {problem}"
                 ) from problem
-            except duckdb.IOException as problem:
+            except (duckdb.IOException, OSError) as problem:
                 raise LakeError(f"{self.path} cannot be read: {problem}") from problem
             except duckdb.Error as problem:
                 raise InputError(f"DuckDB does not accept the query: {problem}") from problem
@@ -283,7 +283,7 @@ class Lake:
         ids = values.get("id")
         wanted = ids if ids is None or isinstance(ids, range) else range(int(ids), int(ids) + 1)
         files = [file for file in self.files(NOTIFICATIONS.name) if wanted is None or file.may_hold_any(wanted)]
-        if wanted is not None and len(wanted) == 1:
+        if wanted is not None and wanted.stop - wanted.start == 1:
             held = [file.rows_with_id(self.path, wanted.start) for file in files]
         else:
             held = [lookup.ALL_ROWS] * len(files)
@@ -334,7 +334,7 @@ class Lake:
                 engine.execute(statement)
             if self.derivation.stale:
                 engine.execute("create table stale_ids as select unnest($ids) as id", {"ids": [*self.derivation.stale]})
-            hide_progress(engine)
+            _hide_progress(engine)
         except duckdb.Error as problem:
             engine.close()
             raise LakeError(f"{self.path} cannot be read: {problem}") from problem
@@ -393,7 +393,7 @@ def _look_up(cursor: duckdb.DuckDBPyConnection, query: str, parameters: Mapping[
     return found
 
 
-def hide_progress(engine: duckdb.DuckDBPyConnection) -> None:
+def _hide_progress(engine: duckdb.DuckDBPyConnection) -> None:
     """Keep DuckDB from writing a progress bar to standard output.
 
     In Jupyter without ipywidgets it is off, and refuses to be set.

@@ -3,6 +3,7 @@
 from bisect import bisect
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import takewhile
 from operator import itemgetter
 from pathlib import Path
 
@@ -121,8 +122,7 @@ class _Batch:
 
     def _read_wrapped(self, contents: Sequence[bytes], first: int) -> bool:
         """Read a handful of which each wraps a bare body; return False, with none read, where any may not."""
-        unwrapped = [unwrap(content) for content in contents]
-        found = [each for each in unwrapped if each is not None]
+        found = [each for each in takewhile(bool, map(unwrap, contents)) if each]
         if len(found) < len(contents):
             return False
         bodies, transports = zip(*found, strict=True)

@@ -179,7 +179,7 @@ def _open_object(message: Message, depth: int) -> Message:
 
 def _enveloped(keys: _Keys) -> str:
     version = bytes(keys.oslo_version).decode()
-    if not _is_known(version.strip('"')):
+    if not _is_known(_text(version) or version):
         raise UnreadableError(f"an oslo envelope of version {version}; {OSLO_VERSION} is known")
     inner = bytes(keys.oslo_message).decode()
     if not inner.startswith('"'):

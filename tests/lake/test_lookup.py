@@ -105,7 +105,7 @@ def test_the_row_of_an_id_is_told_beside_clustered_files(folder: Path) -> None:
 
     assert [row.start for row in rows] == [0, 5, 1, 6, 2, 7, 3, 8, 4]
     assert {len(row) for row in rows} == {1}
-    assert file.rows_with_id(folder, 25) == range(0)
+    assert file.rows_with_id(folder, 15) == file.rows_with_id(folder, 25) == range(0)
     assert found == {0: [], 16: [16], 17: [17], 24: [24], 25: []}
 
 
@@ -123,6 +123,7 @@ def test_the_row_of_an_id_follows_from_its_place_where_a_file_has_all_ids_betwee
 
     assert first.rows_with_id(tmp_path, 3) == second.rows_with_id(tmp_path, 4) == lookup.ALL_ROWS
     assert third.rows_with_id(tmp_path, 7) == range(1)
+    assert third.rows_with_id(tmp_path, 6) == third.rows_with_id(tmp_path, 8) == range(0)
     assert found == [[1], [2], [3], [4], [5], [6], [7], []]
 
 
@@ -161,3 +162,17 @@ def test_files_without_any_of_a_range_of_ids_are_not_opened(folder: Path) -> Non
         seen = lake.sql("select id from notifications order by id", holding={"id": range(4, 8)})
         assert seen["id"].to_list() == [4, 5, 6, 7, 8, 9]
         assert lake.sql("select id from notifications", holding={"id": range(16, 20)}).is_empty()
+        assert lake.sql("select id from notifications", holding={"id": range(2**63)}).height == 15
+
+
+def test_what_was_looked_up_is_no_open_file(folder: Path) -> None:
+    """However many files have been searched, as many descriptors are open as before."""
+    compact(folder)
+    with sa.open_lake(folder) as lake:
+        sa.events(lake, id=1)
+        before = len(list(Path("/proc/self/fd").iterdir()))
+        for id in range(1, 16):
+            sa.events(lake, id=id)
+            sa.events(lake, request_id=f"req-{(id - 1) // 3}-{(id - 1) % 3}")
+
+        assert len(list(Path("/proc/self/fd").iterdir())) <= before

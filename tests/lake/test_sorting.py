@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pyarrow as pa
@@ -11,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stackanalytics.lake import compact, sorting
+from stackanalytics.lake.delta import FileWriter
 from stackanalytics.lake.sorting import sorted_rows
 from stackanalytics.testing import lake_of, notification
 
@@ -42,31 +44,65 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Written:
     return write
 
 
+@pytest.fixture
+def spilled(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many buckets were made each time that rows were distributed."""
+    counts: list[int] = []
+    distribute = sorting._distribute
+
+    def counted(*args: Any) -> Any:
+        buckets = distribute(*args)
+        counts.append(len(buckets))
+        return buckets
+
+    monkeypatch.setattr(sorting, "_distribute", counted)
+    return counts
+
+
 @given(contents, st.integers(40, 4_000))
-def test_in_buckets_or_at_once(written: Written, files: list[list[str | None]], bucket_bytes: int) -> None:
+def test_in_buckets_or_at_once(written: Written, files: list[list[str | None]], memory_bytes: int) -> None:
     """However many buckets there are, all rows come out once, in order, nulls last, in the columns asked for."""
     paths = written(files)
     spill = Path(paths[0]).parent / "spill"
     expected = pl.concat([pl.read_parquet(path) for path in paths]).sort("instance", "id", nulls_last=True)
 
-    found = list(sorted_rows(paths, SCHEMA, ORDER, spill, bucket_bytes=bucket_bytes))
+    found = list(sorted_rows(paths, SCHEMA, ORDER, spill, memory_bytes=memory_bytes))
 
     assert all(rows.schema == SCHEMA for rows in found)
     assert pl.concat([pl.DataFrame(rows) for rows in found]).equals(expected.select(SCHEMA.names))
     assert not spill.exists()
 
 
-def test_buckets_are_about_equal_and_small(written: Written, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of 4,000 rows of one instance, told to be sorted a tenth at a time, none of the parts has over two tenths."""
-    paths = written([["a"] * 1_000] * 4)
-    size = sum(pq.read_table(path).nbytes for path in paths)
-    monkeypatch.setattr(sorting, "BATCH_ROWS", 10**6)
+def test_buckets_within_buckets(
+    written: Written, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spilled: list[int]
+) -> None:
+    """No more buckets are open at once than may be: those that are too large for memory are distributed again."""
+    paths = written([["a", "b", None] * 400] * 2)
+    monkeypatch.setattr(sorting, "MOST_BUCKETS", 4)
 
-    found = [rows.num_rows for rows in sorted_rows(paths, SCHEMA, ORDER, tmp_path / "spill", bucket_bytes=size // 10)]
+    found = list(sorted_rows(paths, SCHEMA, ORDER, tmp_path / "spill", memory_bytes=5_000))
 
-    assert sum(found) == 4_000
-    assert len(found) >= 10
-    assert max(found) <= 800
+    keys = [(row["instance"] or "z", row["id"]) for rows in found for row in rows.to_pylist()]
+    assert keys == sorted(keys)
+    assert len(keys) == len(set(keys)) == 2_400
+    assert len(spilled) > 4
+    assert max(spilled) <= 4
+
+
+@pytest.mark.parametrize("bodies", [["x"] * 2_000, ["x"] * 1_000 + ["x" * 10_000] * 1_000])
+def test_parts_are_small(bodies: list[str], tmp_path: Path, spilled: list[int]) -> None:
+    """However large the rows are, and wherever the large ones stand, what is in memory at once stays below a bound."""
+    rows = {"instance": ["a"] * 2_000, "id": range(2_000), "body": [f"{n}{body}" for n, body in enumerate(bodies)]}
+    pq.write_table(pa.table(rows, schema=SCHEMA), tmp_path / "f.parquet", row_group_size=500)
+    memory_bytes = pa.table(rows, schema=SCHEMA).nbytes // 10
+
+    found = list(
+        sorted_rows([str(tmp_path / "f.parquet")], SCHEMA, ORDER, tmp_path / "spill", memory_bytes=memory_bytes)
+    )
+
+    assert sum(part.num_rows for part in found) == 2_000
+    assert max(part.nbytes for part in found) <= memory_bytes
+    assert spilled[0] >= 10
 
 
 def test_what_is_left_of_a_killed_process_is_deleted(written: Written, tmp_path: Path) -> None:
@@ -75,7 +111,7 @@ def test_what_is_left_of_a_killed_process_is_deleted(written: Written, tmp_path:
     spill.mkdir()
     (spill / "0.arrow").write_bytes(b"half a fi")
 
-    found = list(sorted_rows(written([["b", "a"], ["c"]]), SCHEMA, ORDER, spill, bucket_bytes=50))
+    found = list(sorted_rows(written([["b", "a"], ["c"]]), SCHEMA, ORDER, spill, memory_bytes=50))
 
     assert [name for rows in found for name in rows["instance"].to_pylist()] == ["a", "b", "c"]
     assert not spill.exists()
@@ -83,7 +119,7 @@ def test_what_is_left_of_a_killed_process_is_deleted(written: Written, tmp_path:
 
 def test_nothing_is_left_where_sorting_is_broken_off(written: Written, tmp_path: Path) -> None:
     """Who stops reading leaves no buckets behind."""
-    rows = sorted_rows(written([["b", "a"], ["c"]]), SCHEMA, ORDER, tmp_path / "spill", bucket_bytes=50)
+    rows = sorted_rows(written([["b", "a"], ["c"]]), SCHEMA, ORDER, tmp_path / "spill", memory_bytes=50)
     next(rows)
     assert (tmp_path / "spill").exists()
 
@@ -92,7 +128,7 @@ def test_nothing_is_left_where_sorting_is_broken_off(written: Written, tmp_path:
     assert not (tmp_path / "spill").exists()
 
 
-def test_compaction_in_buckets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_compaction_in_buckets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spilled: list[int]) -> None:
     """A day that does not fit into memory becomes one clustered file all the same."""
     messages = [
         notification("compute.instance.update", f"2026-03-02 10:{number:02}:00", instance=f"i-{number * 7 % 10}")
@@ -100,14 +136,40 @@ def test_compaction_in_buckets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     ]
     for first in range(0, 60, 20):
         lake_of(tmp_path, messages[first : first + 20]).close()
-    monkeypatch.setattr(sorted_rows, "__kwdefaults__", {"bucket_bytes": 5_000})
+    monkeypatch.setattr(sorted_rows, "__kwdefaults__", {"memory_bytes": 5_000})
 
     done = compact(tmp_path)
 
     with lake_of(tmp_path, []) as lake:
         [file] = lake.files("notifications")
         rows = pl.read_parquet(file.path)
+    assert spilled
     assert done.files_after == done.days
     assert rows.height == 60
     assert rows.select("instance", "generated_at").equals(rows.select("instance", "generated_at").sort(pl.all()))
-    assert sorted(path.name for path in tmp_path.iterdir() if path.name == "unsorted") == []
+    assert not (tmp_path / "unsorted").exists()
+
+
+def test_a_compaction_that_fails_leaves_nothing_to_another_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spilled: list[int]
+) -> None:
+    """Once the lock is released, what did not fit into memory is gone, whoever still holds on to the error."""
+    messages = [
+        notification("compute.instance.update", f"2026-03-02 10:{number:02}:00", instance=f"i-{number}")
+        for number in range(60)
+    ]
+    for first in (0, 30):
+        lake_of(tmp_path, messages[first : first + 30]).close()
+    monkeypatch.setattr(sorted_rows, "__kwdefaults__", {"memory_bytes": 5_000})
+    monkeypatch.setattr(FileWriter, "write", _fail)
+
+    with pytest.raises(OSError, match="no space") as held:
+        compact(tmp_path)
+
+    assert spilled
+    assert held.value is not None
+    assert not (tmp_path / "unsorted").exists()
+
+
+def _fail(*_: object) -> None:
+    raise OSError("no space")

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from landed import Rows, encoded, rows_in
 
 from stackanalytics.landing import land
-from stackanalytics.landing.form import open_message, unwrap
+from stackanalytics.landing.form import Message, open_message, unwrap
 from stackanalytics.sources.chunk import Chunk
 
 RowsOf = Callable[..., Rows]
@@ -158,6 +158,33 @@ def test_what_is_unwrapped_fast_is_what_is_opened(wrapper: dict[str, object]) ->
             told.routing_key,
             told.request_id,
         )
+
+
+def test_usual_wrappers_are_unwrapped_fast() -> None:
+    """The two forms in which most messages come are not left to the thorough way."""
+    route = {"deployment": "east", "exchange": "", "routing_key": None}
+
+    assert unwrap(encoded(_enveloped("{}"))) == (b"{}", Message(""))
+    assert unwrap(encoded({**route, "body": {}})) == (b"{}", Message("", "east"))
+
+
+def test_a_version_may_be_written_with_escapes(rows_of: RowsOf) -> None:
+    """What an envelope says counts, not how it is written, alone and among others."""
+    escaped = encoded(_enveloped(TEXT)).replace(b'"2.0"', b'"\\u0032.0"')
+
+    assert len(rows_of([escaped])) == len(rows_of([escaped, TEXT])) == 1
+    assert b"u0032" in escaped
+
+
+def test_a_wrapper_that_is_no_text_is_a_dead_letter(tmp_path: Path) -> None:
+    """Bytes of no encoding are none even where nobody reads them, alone and among others."""
+    broken = encoded({"note": "?", "body": BODY}).replace(b"?", b"\xff")
+
+    alone = land([Chunk("f", 1, [broken])], tmp_path / "alone")
+    among = land([Chunk("f", 1, [broken, TEXT.encode()])], tmp_path / "among")
+
+    assert (alone.notifications, alone.dead_letters) == (0, 1)
+    assert (among.notifications, among.dead_letters) == (1, 1)
 
 
 @pytest.mark.parametrize("wrap", [_enveloped, lambda body: {"deployment": "east", "body": body}])
