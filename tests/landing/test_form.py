@@ -172,8 +172,9 @@ def test_a_version_may_be_written_with_escapes(rows_of: RowsOf) -> None:
     """What an envelope says counts, not how it is written, alone and among others."""
     escaped = encoded(_enveloped(TEXT)).replace(b'"2.0"', b'"\\u0032.0"')
 
-    assert len(rows_of([escaped])) == len(rows_of([escaped, TEXT])) == 1
     assert b"u0032" in escaped
+    assert len(rows_of([escaped])) == 1
+    assert len(rows_of([escaped, TEXT.replace("message-1", "message-2")])) == 2
 
 
 def test_a_wrapper_that_is_no_text_is_a_dead_letter(tmp_path: Path) -> None:
