@@ -6,9 +6,11 @@ from collections.abc import Mapping, Sequence
 from copy import copy
 from functools import cached_property
 from pathlib import Path
+from tempfile import gettempdir
 from threading import Lock
 from types import TracebackType
 from typing import Any, Self
+from uuid import uuid4
 
 import duckdb
 import polars as pl
@@ -330,6 +332,8 @@ class Lake:
         engine = duckdb.connect()
         views = [_table_view(table, [file.path for file in self.files(table.name)]) for table in TABLES]
         try:
+            # what memory does not hold; by default it would lie where the process happens to have been started
+            engine.execute(f"set temp_directory = {literal(f'{gettempdir()}/stackanalytics-{uuid4().hex}')}")
             for statement in (*_SETTINGS, *views, *(_NOUNS if has_nouns else ())):
                 engine.execute(statement)
             if self.derivation.stale:

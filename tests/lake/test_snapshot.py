@@ -2,6 +2,7 @@
 
 import shutil
 import sqlite3
+import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime
@@ -230,6 +231,27 @@ def test_relative_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     with lake_of("lake", _messages(0, 3)) as lake:
         monkeypatch.chdir("/")
         assert _count(lake) == 3
+
+
+def test_what_memory_does_not_hold_lies_in_the_temporary_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A query that needs more memory than it may have uses that folder, not the current one, and tidies up."""
+    create_lake(tmp_path / "lake")
+    for name in ("temporary", "current"):
+        (tmp_path / name).mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+    monkeypatch.chdir(tmp_path / "current")
+
+    with Lake(tmp_path / "lake") as lake:
+        lake._engine.execute("set memory_limit = '100MB'")
+        lake._engine.execute("set threads = 1")
+        count = lake.sql("select count(*) from (from range(12_000_000) t(i) order by hash(i)) where i % 2 = 0").item()
+        used = [path.name for path in (tmp_path / "temporary").iterdir()]
+
+    assert count == 6_000_000
+    assert [name.partition("-")[0] for name in used] == ["stackanalytics"]
+    assert not [*(tmp_path / "temporary").iterdir(), *(tmp_path / "current").iterdir()]
 
 
 def test_many_threads(lake: Lake) -> None:
