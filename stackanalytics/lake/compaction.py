@@ -14,8 +14,10 @@ from pathlib import Path
 
 import pyarrow as pa
 from deltalake import DeltaTable
+from deltalake.transaction import AddAction
 
 from stackanalytics import times
+from stackanalytics.errors import LakeError
 from stackanalytics.lake import delta, lookup
 from stackanalytics.lake.deriving import derive
 from stackanalytics.lake.lock import exclusive
@@ -119,15 +121,7 @@ def _compact_day(folder: Path, table: Table, day: date, done: Compacted) -> None
     files = [file for file in delta.files(opened) if file.day == day]
     if _is_compact(files):
         return  # somebody else did it meanwhile
-    rows = sum(file.rows for file in files)
-    added = []
-    paths = [file.path for file in files]
-    with closing(sorted_rows(paths, arrow_schema(*table.fields), _ORDER[table.name], folder / SPILL)) as found:
-        for part in _parts(found):
-            writer = delta.FileWriter(folder / table.name, table, day, rows=rows, is_clustered=True)
-            for batch in part:
-                writer.write(batch)
-            added.append(writer.close())
+    added = _rewritten(folder, table, day, files)
     delta.commit(opened, table, added, remove=files, note={"compacted": day.isoformat()})
     done.days += 1
     done.files_before += len(files)
@@ -136,8 +130,31 @@ def _compact_day(folder: Path, table: Table, day: date, done: Compacted) -> None
     done.bytes_after += sum(action.size for action in added)
 
 
+def _rewritten(folder: Path, table: Table, day: date, files: list[delta.File]) -> list[AddAction]:
+    """Write all rows of some files into few; where that fails, nothing of them is left."""
+    paths, rows = [file.path for file in files], sum(file.rows for file in files)
+    left = rows
+    writers: list[delta.FileWriter] = []
+    added = []
+    try:
+        with closing(sorted_rows(paths, arrow_schema(*table.fields), _ORDER[table.name], folder / SPILL)) as found:
+            for part in _parts(found):
+                writers.append(delta.FileWriter(folder / table.name, table, day, rows=rows, is_clustered=True))
+                for batch in part:
+                    writers[-1].write(batch)
+                    left -= batch.num_rows
+                added.append(writers[-1].close())
+        if left:
+            raise LakeError(f"sorting {day} of {table.name} gave {rows - left} rows of {rows}: the day stays as it is")
+    except BaseException:
+        for writer in writers:
+            writer.abandon()
+        raise
+    return added
+
+
 def _parts(batches: Iterator[pa.Table]) -> Iterator[Iterator[pa.Table]]:
-    """Cut a stream of batches into streams of at most ``FILE_ROWS`` rows."""
+    """Cut a stream of batches into streams of ``FILE_ROWS`` rows, or up to a batch more."""
     for first in batches:
         yield _part(first, batches)
 

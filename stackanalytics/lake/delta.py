@@ -8,6 +8,7 @@ the lake's lock only.
 import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -214,9 +215,11 @@ class FileWriter:
         )
 
     def abandon(self) -> None:
-        """Throw the file away."""
-        self._writer.close()
+        """Throw the file away, finished or not."""
+        with suppress(OSError):  # of a full disk
+            self._writer.close()
         self._path.unlink(missing_ok=True)
+        lookup.remove(self._lake, self._path.name)
 
 
 def write_days(root: Path, table: schema.Table, rows: pa.Table, days: pa.Array) -> list[AddAction]:

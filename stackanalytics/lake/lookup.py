@@ -6,6 +6,7 @@ the ids of its rows, too, so that the row of one is found without reading them a
 neither is read whole, so that they may be deleted.
 """
 
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -99,6 +100,12 @@ def forget(lake: Path, existing: Iterable[str]) -> None:
             path.unlink()
 
 
+def remove(lake: Path, name: str) -> None:
+    """Delete what belongs to the data file called *name*."""
+    for suffix in ("", IDS_SUFFIX):
+        _path(lake, name, suffix).unlink(missing_ok=True)
+
+
 def _merged(parts: Sequence[Places]) -> Places:
     """Sort the hashes, each once, from its very first to its very last row."""
     hashes, rows = np.concatenate([np.empty((2, 0), np.uint64), *parts], axis=1)
@@ -140,11 +147,18 @@ def _mapped(path: Path) -> np.ndarray | None:
     """Map an array from disk; unlike numpy's own way, and Python's, it leaves no file open."""
     try:
         with pa.memory_map(str(path)) as file:
-            content = file.read_buffer()
+            return _array(file.read_buffer())
     except FileNotFoundError:
         return None
+    except ValueError as problem:
+        warnings.warn(f"{path} is damaged ({problem}): look-ups do without it, and take longer", stacklevel=2)
+        return None
+
+
+def _array(content: pa.Buffer) -> np.ndarray:
     header = pa.BufferReader(content)
-    np.lib.format.read_magic(header)
+    if np.lib.format.read_magic(header) != (1, 0):
+        raise ValueError("of another version")
     shape, _, dtype = np.lib.format.read_array_header_1_0(header)
     return np.frombuffer(content, dtype, offset=header.tell()).reshape(shape)
 

@@ -1,6 +1,7 @@
 """Sorting more rows than memory holds: first into buckets on disk that follow each other, then each by itself."""
 
 import shutil
+import sys
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -15,27 +16,28 @@ import pyarrow.parquet as pq
 MEMORY_BYTES = 192 << 20
 MOST_BUCKETS = 128  # at a time, as each is an open file
 BATCH_ROWS = 20_000
-WEIGHED_ROWS, WEIGHED_BYTES = 500, 8 << 20  # of each file at most, to tell how large its rows are in memory
 SAMPLED_ROWS = 100_000
 
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """Some of the rows, in a file, and how large they are in memory, about."""
+    """Some of the rows, in a file."""
 
     path: Path
     rows: int
-    bytes: int
 
-    def batches(self, columns: Sequence[str], rows: int) -> Iterator[pa.Table]:
-        """Yield some columns of so many rows at a time."""
+    def batches(self, columns: Sequence[str], batch_bytes: int) -> Iterator[pa.Table]:
+        """Yield some columns of a few rows at a time, all columns of which take so many bytes, about."""
         if self.path.suffix == ".arrow":
             with pa.OSFile(str(self.path)) as source, pa.ipc.open_file(source) as bucket:
                 for number in range(bucket.num_record_batches):
                     yield pa.Table.from_batches([bucket.get_batch(number)]).select(columns)
-        else:
-            with pq.ParquetFile(self.path) as file:
-                for batch in file.iter_batches(rows, columns=list(columns)):
+            return
+        with pq.ParquetFile(self.path) as file:
+            for number in range(file.num_row_groups):
+                group = file.metadata.row_group(number)
+                rows = _rows_of(batch_bytes, group.num_rows, group.total_byte_size)
+                for batch in file.iter_batches(rows, row_groups=[number], columns=list(columns)):
                     yield pa.Table.from_batches([batch]).select(columns)
 
 
@@ -61,8 +63,9 @@ def sorted_rows(
         So much is sorted in memory at once, about [B].
     """
     shutil.rmtree(spill, ignore_errors=True)
+    parts = [_Part(Path(path), pq.read_metadata(path).num_rows) for path in paths]
     try:
-        yield from _sorted([_weighed(Path(path), schema) for path in paths], schema, order, spill, memory_bytes)
+        yield from _sorted([part for part in parts if part.rows], schema, order, spill, memory_bytes)
     finally:
         shutil.rmtree(spill, ignore_errors=True)
 
@@ -70,68 +73,74 @@ def sorted_rows(
 def _sorted(
     parts: Sequence[_Part], schema: pa.Schema, order: Sequence[str], spill: Path, memory_bytes: int
 ) -> Iterator[pa.Table]:
-    rows, size = sum(part.rows for part in parts), sum(part.bytes for part in parts)
-    batch_rows = max(1, min(BATCH_ROWS, memory_bytes * rows // (4 * size)))
-    # buckets are made smaller than what memory holds, for they become unequal
-    count = min(MOST_BUCKETS, rows, -(-size * 3 // (memory_bytes * 2)))
-    if size <= memory_bytes or count < 2:
-        batches = [batch for part in parts for batch in part.batches(schema.names, batch_rows)]
-        yield from _in_order(pa.concat_tables(batches).cast(schema), order, batch_rows)
+    batch_bytes = memory_bytes // 4
+    found = _read(parts, schema, memory_bytes, batch_bytes)
+    if isinstance(found, pa.Table):
+        yield from _in_order(found, order, batch_bytes)
         return
+    # buckets are made smaller than what memory holds, for they become unequal
+    count = min(MOST_BUCKETS, max(2, -(-found * 3 // (memory_bytes * 2))))
+    rows = sum(part.rows for part in parts)
     spill.mkdir()
-    bounds = _bounds(parts, order, count, batch_rows)
-    for bucket in _distribute(parts, schema, bounds, spill, batch_rows):
-        limit = memory_bytes if bucket.rows < rows else bucket.bytes
+    for bucket in _distribute(parts, schema, _bounds(parts, order, count, batch_bytes), spill, batch_bytes):
+        # rows whose keys are all the same cannot be told apart any further
+        limit = memory_bytes if bucket.rows < rows else sys.maxsize
         yield from _sorted([bucket], schema, order, bucket.path.with_suffix(""), limit)
         bucket.path.unlink()
 
 
-def _weighed(path: Path, schema: pa.Schema) -> _Part:
-    with pq.ParquetFile(path) as file:
-        rows = file.metadata.num_rows
-        # what is written once for all rows that repeat it takes more in memory, which some rows tell
-        size = sum(file.metadata.row_group(number).total_byte_size for number in range(file.metadata.num_row_groups))
-    part = _Part(path, rows, size)
-    some = next(part.batches(schema.names, max(1, min(WEIGHED_ROWS, WEIGHED_BYTES * rows // size))))
-    return replace(part, bytes=max(size, some.nbytes * rows // some.num_rows))
+def _read(parts: Sequence[_Part], schema: pa.Schema, memory_bytes: int, batch_bytes: int) -> pa.Table | int:
+    """Return all rows or, where memory does not hold them, how large they seem to be [B]."""
+    batches, read, size = [schema.empty_table()], 0, 0
+    for batch in (batch for part in parts for batch in part.batches(schema.names, batch_bytes)):
+        batches.append(batch.cast(schema))
+        read, size = read + batch.num_rows, size + batch.nbytes
+        if size > memory_bytes and read > 1:
+            return size * sum(part.rows for part in parts) // read
+    return pa.concat_tables(batches).combine_chunks()
 
 
-def _in_order(rows: pa.Table, order: Sequence[str], batch_rows: int) -> Iterator[pa.Table]:
+def _in_order(rows: pa.Table, order: Sequence[str], batch_bytes: int) -> Iterator[pa.Table]:
     keys = pl.DataFrame(rows.select(order)).with_row_index("place")
     places = keys.sort(order, nulls_last=True)["place"].to_arrow()
-    rows = rows.combine_chunks()
-    batches = -(-rows.num_rows // batch_rows)
+    batches = -(-rows.num_rows // _rows_of(batch_bytes, rows.num_rows, rows.nbytes))
     for number in range(batches):
         first, following = (rows.num_rows * edge // batches for edge in (number, number + 1))
         yield rows.take(places.slice(first, following - first))
 
 
-def _bounds(parts: Sequence[_Part], order: Sequence[str], count: int, batch_rows: int) -> pl.DataFrame:
+def _rows_of(batch_bytes: int, rows: int, size: int) -> int:
+    """Return how many rows make a batch where so many have a size [B]."""
+    return max(1, min(BATCH_ROWS, batch_bytes * rows // max(1, size)))
+
+
+def _bounds(parts: Sequence[_Part], order: Sequence[str], count: int, batch_bytes: int) -> pl.DataFrame:
     """Return the first keys of all buckets but the first, taken from a sample of the keys."""
     step = max(1, sum(part.rows for part in parts) // SAMPLED_ROWS)
-    some = [keys.take(_every(step, keys.num_rows)) for part in parts for keys in part.batches(order, batch_rows)]
+    some, seen = [], 0
+    for keys in (keys for part in parts for keys in part.batches(order, batch_bytes)):
+        some.append(keys.take(_every(step, -seen % step, keys.num_rows)))
+        seen += keys.num_rows
     sample = pl.DataFrame(pa.concat_tables(some)).sort(order, nulls_last=True)
-    return sample[[len(sample) * number // count for number in range(1, count)]]
+    return sample[[len(sample) * number // count for number in range(1, count)]].unique(maintain_order=True)
 
 
-def _every(step: int, rows: int) -> pa.Array:
-    return pl.int_range(0, rows, step, eager=True).to_arrow()
+def _every(step: int, first: int, rows: int) -> pa.Array:
+    return pl.int_range(first, max(first, rows), step, eager=True).to_arrow()
 
 
 def _distribute(
-    parts: Sequence[_Part], schema: pa.Schema, bounds: pl.DataFrame, spill: Path, batch_rows: int
+    parts: Sequence[_Part], schema: pa.Schema, bounds: pl.DataFrame, spill: Path, batch_bytes: int
 ) -> list[_Part]:
-    buckets = [_Part(spill / f"{number}.arrow", 0, 0) for number in range(len(bounds) + 1)]
+    buckets = [_Part(spill / f"{number}.arrow", 0) for number in range(len(bounds) + 1)]
     options = pa.ipc.IpcWriteOptions(compression="zstd")
     with ExitStack() as opened:
-        writers = [
-            opened.enter_context(pa.ipc.new_file(str(bucket.path), schema, options=options)) for bucket in buckets
-        ]
-        for batch in (batch for part in parts for batch in part.batches(schema.names, batch_rows)):
+        sinks = [opened.enter_context(pa.OSFile(str(bucket.path), "wb")) for bucket in buckets]
+        writers = [opened.enter_context(pa.ipc.new_file(sink, schema, options=options)) for sink in sinks]
+        for batch in (batch for part in parts for batch in part.batches(schema.names, batch_bytes)):
             for number, places in _places_by_bucket(batch, bounds):
-                rows, bucket = batch.take(pl.Series(places).to_arrow()).cast(schema), buckets[number]
-                writers[number].write_table(rows)
-                buckets[number] = replace(bucket, rows=bucket.rows + rows.num_rows, bytes=bucket.bytes + rows.nbytes)
+                writers[number].write_table(batch.take(pl.Series(places).to_arrow()).cast(schema))
+                buckets[number] = replace(buckets[number], rows=buckets[number].rows + len(places))
     return [bucket for bucket in buckets if bucket.rows]
 
 

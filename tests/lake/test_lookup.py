@@ -1,6 +1,7 @@
 """Files that cannot have what is asked for are not opened, and nothing is lost by that."""
 
 import shutil
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -163,6 +164,17 @@ def test_files_without_any_of_a_range_of_ids_are_not_opened(folder: Path) -> Non
         assert seen["id"].to_list() == [4, 5, 6, 7, 8, 9]
         assert lake.sql("select id from notifications", holding={"id": range(16, 20)}).is_empty()
         assert lake.sql("select id from notifications", holding={"id": range(2**63)}).height == 15
+
+
+@pytest.mark.parametrize("damage", [lambda content: b"", lambda content: content[:40], lambda content: content[:-4]])
+def test_damaged_files_of_hashes_are_told_of_and_not_used(damage: Callable[[bytes], bytes], folder: Path) -> None:
+    """Whatever happened to what lies beside the data, the answers are right."""
+    compact(folder)
+    for path in (folder / "lookup").glob("*.npy"):
+        path.write_bytes(damage(path.read_bytes()))
+
+    with pytest.warns(UserWarning, match="is damaged"):
+        assert answers(folder) == EXPECTED
 
 
 def test_what_was_looked_up_is_no_open_file(folder: Path) -> None:

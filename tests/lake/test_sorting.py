@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stackanalytics.lake import compact, sorting
+from stackanalytics.errors import LakeError
+from stackanalytics.lake import compact, compaction, sorting
 from stackanalytics.lake.delta import FileWriter
 from stackanalytics.lake.sorting import sorted_rows
 from stackanalytics.testing import lake_of, notification
@@ -89,20 +90,48 @@ def test_buckets_within_buckets(
     assert max(spilled) <= 4
 
 
-@pytest.mark.parametrize("bodies", [["x"] * 2_000, ["x"] * 1_000 + ["x" * 10_000] * 1_000])
-def test_parts_are_small(bodies: list[str], tmp_path: Path, spilled: list[int]) -> None:
-    """However large the rows are, and wherever the large ones stand, what is in memory at once stays below a bound."""
-    rows = {"instance": ["a"] * 2_000, "id": range(2_000), "body": [f"{n}{body}" for n, body in enumerate(bodies)]}
-    pq.write_table(pa.table(rows, schema=SCHEMA), tmp_path / "f.parquet", row_group_size=500)
-    memory_bytes = pa.table(rows, schema=SCHEMA).nbytes // 10
+LARGE_LAST = [*(f"{number}" for number in range(1_000)), *(f"{number}" + "x" * 10_000 for number in range(1_000))]
+REPEATED_LAST = [*([""] * 1_000), *(["x" * 10_000] * 1_000)]
+
+
+@pytest.mark.parametrize("bodies", [["x"] * 2_000, LARGE_LAST, LARGE_LAST[::-1], REPEATED_LAST])
+def test_little_is_in_memory_at_once(
+    bodies: list[str], tmp_path: Path, spilled: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However large the rows are, wherever the large ones stand, and even if a file has their texts but once."""
+    whole = pa.table({"instance": ["a"] * 2_000, "id": range(2_000), "body": bodies}, schema=SCHEMA)
+    pq.write_table(whole, tmp_path / "f.parquet", row_group_size=500)
+    memory_bytes = whole.nbytes // 10
+    held = []
+    in_order = sorting._in_order
+
+    def weighed(rows: pa.Table, *args: Any) -> Any:
+        held.append(rows.nbytes)
+        return in_order(rows, *args)
+
+    monkeypatch.setattr(sorting, "_in_order", weighed)
 
     found = list(
         sorted_rows([str(tmp_path / "f.parquet")], SCHEMA, ORDER, tmp_path / "spill", memory_bytes=memory_bytes)
     )
 
-    assert sum(part.num_rows for part in found) == 2_000
-    assert max(part.nbytes for part in found) <= memory_bytes
-    assert spilled[0] >= 10
+    assert pa.concat_tables(found).equals(whole)
+    assert max(held) <= memory_bytes
+    assert len(held) >= 10
+    assert spilled
+
+
+def test_no_rows(tmp_path: Path) -> None:
+    """Files without rows give none, alone and beside others."""
+    for name, rows in (("empty", 0), ("other", 3)):
+        pq.write_table(
+            pa.table({"instance": ["a"] * rows, "id": range(rows), "body": ["x"] * rows}, schema=SCHEMA),
+            tmp_path / name,
+        )
+    paths = [str(tmp_path / name) for name in ("empty", "other")]
+
+    assert sum(rows.num_rows for rows in sorted_rows(paths[:1], SCHEMA, ORDER, tmp_path / "spill")) == 0
+    assert sum(rows.num_rows for rows in sorted_rows(paths, SCHEMA, ORDER, tmp_path / "spill")) == 3
 
 
 def test_what_is_left_of_a_killed_process_is_deleted(written: Written, tmp_path: Path) -> None:
@@ -169,6 +198,22 @@ def test_a_compaction_that_fails_leaves_nothing_to_another_one(
     assert spilled
     assert held.value is not None
     assert not (tmp_path / "unsorted").exists()
+    assert not [*tmp_path.glob("notifications/*/clustered-*")]
+
+
+def test_a_day_of_which_rows_are_missing_stays_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files are not replaced by ones with fewer rows, and of these, closed already, nothing is left."""
+    lake_of(tmp_path, [notification("compute.instance.update", f"2026-03-02 10:0{number}:00") for number in range(9)])
+    monkeypatch.setattr(compaction, "FILE_ROWS", 2)
+    monkeypatch.setattr(sorting, "BATCH_ROWS", 2)
+    monkeypatch.setattr(compaction, "sorted_rows", lambda *args: (rows for rows in [*sorted_rows(*args)][1:]))
+
+    with pytest.raises(LakeError, match="gave 8 rows of 9"):
+        compact(tmp_path)
+
+    with lake_of(tmp_path, []) as lake:
+        assert lake.sql("select count(*) from notifications").item() == 9
+    assert not [*tmp_path.glob("*/*/clustered-*"), *tmp_path.glob("lookup/clustered-*")]
 
 
 def _fail(*_: object) -> None:
