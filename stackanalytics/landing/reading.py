@@ -106,7 +106,7 @@ class Reading:
     def add_bare(
         self, contents: Sequence[bytes], tags: Sequence[int], transports: Sequence[Message] | None = None
     ) -> bool:
-        """Read a handful of bare bodies, and what their transports told.
+        """Read a handful of bare bodies, each with its tag and with what its transport told.
 
         Return False, with none of them read, where any of the bytes are not known to be a bare body.
         """
