@@ -67,11 +67,14 @@ def rows_with(lake: Path, names: Iterable[str], wanted: Mapping[str, str]) -> li
     return [_among(_load(_path(lake, name)), hashes) for name in names]
 
 
+def common(stretches: Iterable[range]) -> range:
+    """Return the rows that all of the stretches have."""
+    starts, stops = zip(*((rows.start, rows.stop) for rows in stretches), strict=True)
+    return range(max(starts), min(stops))
+
+
 def _among(places: Places | None, hashes: Sequence[int]) -> range:
-    if places is None:
-        return ALL_ROWS
-    found = [_rows(places, each) for each in hashes]
-    return range(max(rows.start for rows in found), min(rows.stop for rows in found))
+    return ALL_ROWS if places is None else common(_rows(places, each) for each in hashes)
 
 
 def _rows(places: Places, wanted: int) -> range:

@@ -291,7 +291,7 @@ class Lake:
             held = [lookup.ALL_ROWS] * len(files)
         if texts:
             found = lookup.rows_with(self.path, [file.path for file in files], texts)
-            held = [_common(*rows) for rows in zip(held, found, strict=True)]
+            held = [lookup.common(rows) for rows in zip(held, found, strict=True)]
         return {file.path: rows for file, rows in zip(files, held, strict=True) if rows}
 
     def deployments(self) -> dict[int, str]:
@@ -373,11 +373,6 @@ def _scan(path: str, rows: range, id: str | int | None) -> pl.LazyFrame:
         found = scanned.select(pl.arg_where(pl.col("id") == id)).collect().to_series()
         rows = range(found[0], found[0] + 1) if len(found) else range(0)
     return scanned.slice(rows.start, len(rows)) if len(rows) <= FEW_ROWS else scanned
-
-
-def _common(one: range, other: range) -> range:
-    """Return the rows that two stretches have in common."""
-    return range(max(one.start, other.start), min(one.stop, other.stop))
 
 
 def _answer(cursor: duckdb.DuckDBPyConnection, query: str, parameters: Mapping[str, object] | None) -> pl.DataFrame:

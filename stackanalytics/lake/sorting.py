@@ -13,9 +13,10 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from stackanalytics.lake.delta import ROW_GROUP
+
 MEMORY_BYTES = 192 << 20
 MOST_BUCKETS = 128  # at a time, as each is an open file
-BATCH_ROWS = 20_000
 SAMPLED_ROWS = 100_000
 
 
@@ -26,25 +27,28 @@ class _Part:
     path: Path
     rows: int
 
-    def batches(self, columns: Sequence[str], batch_bytes: int) -> Iterator[pa.Table]:
-        """Yield some columns of a few rows at a time, all columns of which take so many bytes, about."""
+    def batches(self, schema: pa.Schema, batch_bytes: int) -> Iterator[pa.Table]:
+        """Yield the columns of a schema, of a few rows at a time: all columns of these take so many bytes, about."""
+        for batch in self._stored(schema.names, batch_bytes):
+            yield pa.Table.from_batches([batch]).select(schema.names).cast(schema)
+
+    def _stored(self, columns: list[str], batch_bytes: int) -> Iterator[pa.RecordBatch]:
         if self.path.suffix == ".arrow":
             with pa.OSFile(str(self.path)) as source, pa.ipc.open_file(source) as bucket:
                 for number in range(bucket.num_record_batches):
-                    yield pa.Table.from_batches([bucket.get_batch(number)]).select(columns)
+                    yield bucket.get_batch(number)
             return
         with pq.ParquetFile(self.path) as file:
             for number in range(file.num_row_groups):
                 group = file.metadata.row_group(number)
                 rows = _rows_of(batch_bytes, group.num_rows, group.total_byte_size)
-                for batch in file.iter_batches(rows, row_groups=[number], columns=list(columns)):
-                    yield pa.Table.from_batches([batch]).select(columns)
+                yield from file.iter_batches(rows, row_groups=[number], columns=columns)
 
 
 def sorted_rows(
     paths: Sequence[str], schema: pa.Schema, order: Sequence[str], spill: Path, *, memory_bytes: int = MEMORY_BYTES
 ) -> Generator[pa.Table, None, None]:
-    """Yield the rows of Parquet files in order, at most ``BATCH_ROWS`` at a time.
+    """Yield the rows of Parquet files in order, at most ``ROW_GROUP`` at a time.
 
     Whoever does not read all of them must close the iterator.
 
@@ -82,7 +86,8 @@ def _sorted(
     count = min(MOST_BUCKETS, max(2, -(-found * 3 // (memory_bytes * 2))))
     rows = sum(part.rows for part in parts)
     spill.mkdir()
-    for bucket in _distribute(parts, schema, _bounds(parts, order, count, batch_bytes), spill, batch_bytes):
+    bounds = _bounds(parts, pa.schema([schema.field(name) for name in order]), count, batch_bytes)
+    for bucket in _distribute(parts, schema, bounds, spill, batch_bytes):
         # rows whose keys are all the same cannot be told apart any further
         limit = memory_bytes if bucket.rows < rows else sys.maxsize
         yield from _sorted([bucket], schema, order, bucket.path.with_suffix(""), limit)
@@ -92,8 +97,8 @@ def _sorted(
 def _read(parts: Sequence[_Part], schema: pa.Schema, memory_bytes: int, batch_bytes: int) -> pa.Table | int:
     """Return all rows or, where memory does not hold them, how large they seem to be [B]."""
     batches, read, size = [schema.empty_table()], 0, 0
-    for batch in (batch for part in parts for batch in part.batches(schema.names, batch_bytes)):
-        batches.append(batch.cast(schema))
+    for batch in (batch for part in parts for batch in part.batches(schema, batch_bytes)):
+        batches.append(batch)
         read, size = read + batch.num_rows, size + batch.nbytes
         if size > memory_bytes and read > 1:
             return size * sum(part.rows for part in parts) // read
@@ -111,17 +116,17 @@ def _in_order(rows: pa.Table, order: Sequence[str], batch_bytes: int) -> Iterato
 
 def _rows_of(batch_bytes: int, rows: int, size: int) -> int:
     """Return how many rows make a batch where so many have a size [B]."""
-    return max(1, min(BATCH_ROWS, batch_bytes * rows // max(1, size)))
+    return max(1, min(ROW_GROUP, batch_bytes * rows // max(1, size)))
 
 
-def _bounds(parts: Sequence[_Part], order: Sequence[str], count: int, batch_bytes: int) -> pl.DataFrame:
+def _bounds(parts: Sequence[_Part], order: pa.Schema, count: int, batch_bytes: int) -> pl.DataFrame:
     """Return the first keys of all buckets but the first, taken from a sample of the keys."""
     step = max(1, sum(part.rows for part in parts) // SAMPLED_ROWS)
     some, seen = [], 0
     for keys in (keys for part in parts for keys in part.batches(order, batch_bytes)):
         some.append(keys.take(_every(step, -seen % step, keys.num_rows)))
         seen += keys.num_rows
-    sample = pl.DataFrame(pa.concat_tables(some)).sort(order, nulls_last=True)
+    sample = pl.DataFrame(pa.concat_tables(some)).sort(order.names, nulls_last=True)
     return sample[[len(sample) * number // count for number in range(1, count)]].unique(maintain_order=True)
 
 
@@ -137,9 +142,9 @@ def _distribute(
     with ExitStack() as opened:
         sinks = [opened.enter_context(pa.OSFile(str(bucket.path), "wb")) for bucket in buckets]
         writers = [opened.enter_context(pa.ipc.new_file(sink, schema, options=options)) for sink in sinks]
-        for batch in (batch for part in parts for batch in part.batches(schema.names, batch_bytes)):
+        for batch in (batch for part in parts for batch in part.batches(schema, batch_bytes)):
             for number, places in _places_by_bucket(batch, bounds):
-                writers[number].write_table(batch.take(pl.Series(places).to_arrow()).cast(schema))
+                writers[number].write_table(batch.take(pl.Series(places).to_arrow()))
                 buckets[number] = replace(buckets[number], rows=buckets[number].rows + len(places))
     return [bucket for bucket in buckets if bucket.rows]
 

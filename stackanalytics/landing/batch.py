@@ -3,7 +3,6 @@
 from bisect import bisect
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import takewhile
 from operator import itemgetter
 from pathlib import Path
 
@@ -122,9 +121,12 @@ class _Batch:
 
     def _read_wrapped(self, contents: Sequence[bytes], first: int) -> bool:
         """Read a handful of which each wraps a bare body; return False, with none read, where any may not."""
-        found = [each for each in takewhile(bool, map(unwrap, contents)) if each]
-        if len(found) < len(contents):
-            return False
+        found = []
+        for content in contents:
+            unwrapped = unwrap(content)
+            if unwrapped is None:
+                return False
+            found.append(unwrapped)
         bodies, transports = zip(*found, strict=True)
         last = -1 - len(self.opened)
         if not self.reading.add_bare(bodies, range(last, last - len(contents), -1), transports):

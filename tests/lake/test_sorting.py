@@ -205,7 +205,7 @@ def test_a_day_of_which_rows_are_missing_stays_as_it_is(tmp_path: Path, monkeypa
     """Files are not replaced by ones with fewer rows, and of these, closed already, nothing is left."""
     lake_of(tmp_path, [notification("compute.instance.update", f"2026-03-02 10:0{number}:00") for number in range(9)])
     monkeypatch.setattr(compaction, "FILE_ROWS", 2)
-    monkeypatch.setattr(sorting, "BATCH_ROWS", 2)
+    monkeypatch.setattr(sorting, "ROW_GROUP", 2)
     monkeypatch.setattr(compaction, "sorted_rows", lambda *args: (rows for rows in [*sorted_rows(*args)][1:]))
 
     with pytest.raises(LakeError, match="gave 8 rows of 9"):
